@@ -1,0 +1,1 @@
+"""The Spanwise collector: takes spans in, stores them in a ClickHouse engine, answers questions about them."""

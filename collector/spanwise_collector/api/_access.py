@@ -1,0 +1,34 @@
+"""What each path asks of a caller, and which paths never make spans."""
+
+from __future__ import annotations
+
+from spanwise_collector.http import Access
+
+_OPEN = frozenset({"/health", "/livez", "/readyz"})
+_INSTANCES = "/api/spanwise/instances"
+_SAMPLING = "/api/spanwise/sampling"
+_JAEGER_SAMPLING = "/api/sampling"
+_PROMETHEUS = "/sd/prometheus"
+
+# Paths that machines call all day: with spans of their own they would never let the collector rest.
+UNTRACED = (
+    "/v1/",
+    "/api/v1/spans",
+    "/api/v2/spans",
+    "/static/",
+    _INSTANCES,
+    _SAMPLING,
+    _JAEGER_SAMPLING,
+    "/sd/",
+    *sorted(_OPEN),
+)
+
+
+def access(method: str, path: str) -> Access:
+    if path in _OPEN:
+        return Access.OPEN
+    if path.startswith("/v1/"):
+        return Access.WRITE
+    if path in (_SAMPLING, _JAEGER_SAMPLING):
+        return Access.EITHER
+    return Access.READ if method in ("GET", "HEAD") else Access.WRITE

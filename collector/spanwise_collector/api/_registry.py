@@ -1,0 +1,50 @@
+"""The registry of instances, Prometheus' discovery of them, and the sampling policy they ask for."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from spanwise_collector.api._services import services
+from spanwise_collector.http import TOKEN_KEY, digest
+from spanwise_collector.registry import MAX_BODY_BYTES, http_sd, parse
+
+blueprint = Blueprint("registry", __name__)
+
+
+@blueprint.put("/api/spanwise/instances/<instance_id>")
+def heartbeat(instance_id: str) -> ResponseReturnValue:
+    # One byte more than allowed is read, so that a body that is too long is seen as such.
+    registration = parse(request.stream.read(MAX_BODY_BYTES + 1))
+    services().registry.put(instance_id, registration, _owner())
+    return "", 204
+
+
+@blueprint.delete("/api/spanwise/instances/<instance_id>")
+def goodbye(instance_id: str) -> ResponseReturnValue:
+    services().registry.delete(instance_id, _owner())
+    return "", 204
+
+
+@blueprint.get("/api/spanwise/instances")
+def instances() -> ResponseReturnValue:
+    return jsonify(instances=[instance.as_json() for instance in services().registry.alive()])
+
+
+@blueprint.get("/sd/prometheus")
+def prometheus() -> ResponseReturnValue:
+    # Not the collector itself: a Prometheus that asks here knows its address, and watches it also while it is down.
+    return jsonify(http_sd(services().registry.alive(own=False)))
+
+
+@blueprint.get("/api/spanwise/sampling")
+def sampling() -> ResponseReturnValue:
+    policies = services().sampling
+    policy = policies.policy(request.args.get("service", ""))
+    response = jsonify(policy)
+    response.set_etag(policies.etag(policy))
+    return response.make_conditional(request.environ)
+
+
+def _owner() -> str:
+    return digest(request.environ.get(TOKEN_KEY, ""))

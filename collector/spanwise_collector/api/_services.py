@@ -1,0 +1,29 @@
+"""What the routes need of the collector's other rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from spanwise_collector.health import Health
+from spanwise_collector.query import Catalog, TraceReader, TraceSearch
+from spanwise_collector.registry import Registry, SamplingPolicies
+
+EXTENSION = "spanwise_collector"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    catalog: Catalog
+    search: TraceSearch
+    traces: TraceReader
+    registry: Registry
+    sampling: SamplingPolicies
+    health: Health
+
+
+def services() -> Services:
+    """Those of the application that handles the current request."""
+    found: Services = current_app.extensions[EXTENSION]
+    return found

@@ -1,0 +1,91 @@
+"""The parameters of Jaeger's search (`GET /api/traces`) as a search of ours."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+from werkzeug.datastructures import MultiDict
+
+from spanwise_collector.query import (
+    MAX_LIMIT,
+    BadSearchError,
+    Binder,
+    Condition,
+    Search,
+    every,
+    integer,
+    some,
+    unix_ns,
+)
+
+DEFAULT_LIMIT = 100
+_LOOKBACK_NS = 2 * 86_400 * 10**9
+_LONGEST_NS = 2**63 - 1
+_PART = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h)")
+_UNIT_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+
+
+def search(arguments: MultiDict[str, str]) -> Search:
+    """All conditions must be met by one span, as in Jaeger. Raises BadSearchError."""
+    binder = Binder()
+    conditions: list[Condition] = []
+    if service := arguments.get("service", ""):
+        conditions.append(binder.piece("service_in", services=binder.bind([service], "Array(String)")))
+    if operation := arguments.get("operation", ""):
+        conditions.append(binder.piece("name_is", name=binder.bind(operation, "String")))
+    conditions += [_tag(binder, key, value) for key, value in _tags(arguments).items()]
+    least, most = (_duration_ns(name, arguments.get(name, "")) for name in ("minDuration", "maxDuration"))
+    if least is not None or most is not None:
+        upper = _LONGEST_NS if most is None else most
+        conditions.append(
+            binder.piece("lasted", least=binder.bind(least or 0, "Int64"), most=binder.bind(upper, "Int64"))
+        )
+    end = unix_ns("end", arguments.get("end", ""), time.time_ns())
+    return Search(
+        start_ns=unix_ns("start", arguments.get("start", ""), max(end - _LOOKBACK_NS, 0)),
+        end_ns=end,
+        limit=min(max(integer("limit", arguments.get("limit", ""), DEFAULT_LIMIT), 1), MAX_LIMIT),
+        conditions=(every(conditions),) if conditions else (),
+        parameters=binder.parameters,
+    )
+
+
+def _tags(arguments: MultiDict[str, str]) -> dict[str, str]:
+    """Those of `tags={"key": "value"}` and of each `tag=key:value`."""
+    tags: dict[str, str] = {}
+    for given in arguments.getlist("tag"):
+        key, colon, value = given.partition(":")
+        if not colon:
+            raise BadSearchError(f"tag={given[:100]!r} is not of the form key:value")
+        tags[key] = value
+    for given in arguments.getlist("tags"):
+        try:
+            parsed = json.loads(given)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise BadSearchError(f'tags={given[:100]!r} is not a JSON object such as {{"http.method": "GET"}}')
+        tags |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in parsed.items()}
+    return tags
+
+
+def _tag(binder: Binder, key: str, value: str) -> Condition:
+    if key == "error" and value == "true":
+        return binder.piece("has_error")
+    bound_key, bound_value = binder.bind(key, "String"), binder.bind(value, "String")
+    return some(binder.piece(piece, key=bound_key, value=bound_value) for piece in ("attribute_is", "resource_is"))
+
+
+def _duration_ns(name: str, given: str) -> int | None:
+    """A duration as Go writes it, such as `1.2s` or `1m30s`."""
+    if not given:
+        return None
+    parts = list(_PART.finditer(given))
+    if "".join(part.group() for part in parts) != given:
+        raise BadSearchError(f"{name}={given[:100]!r} is not a duration such as 250ms, 1.2s or 1m30s")
+    total = sum(float(part.group(1)) * _UNIT_NS[part.group(2)] for part in parts)
+    if total >= _LONGEST_NS:
+        raise BadSearchError(f"{name}={given[:100]!r} is longer than 292 years")
+    return round(total)

@@ -1,0 +1,97 @@
+"""The routes of Jaeger's JSON API (`/api/*` of its query service up to 2.20, which Grafana still asks)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from spanwise_collector.api import services
+from spanwise_collector.jaeger._request import search
+from spanwise_collector.jaeger._trace import jaeger_trace
+from spanwise_collector.query import BadSearchError, integer, parse_trace_id, unix_ns
+
+blueprint = Blueprint("jaeger", __name__, url_prefix="/api")
+
+_DAY_MS = 86_400_000
+_MAX_IDS = 100
+
+
+@blueprint.errorhandler(BadSearchError)
+def bad_request(error: BadSearchError) -> ResponseReturnValue:
+    return _failure(400, str(error))
+
+
+@blueprint.get("/services")
+def service_names() -> ResponseReturnValue:
+    return _envelope([service["name"] for service in services().catalog.services()])
+
+
+@blueprint.get("/services/<path:service>/operations")
+def operation_names(service: str) -> ResponseReturnValue:
+    return _envelope(sorted({row["name"] for row in services().catalog.operations(service)}))
+
+
+@blueprint.get("/operations")
+def operations() -> ResponseReturnValue:
+    service, kind = request.args.get("service", ""), request.args.get("spanKind", "")
+    if not service:
+        raise BadSearchError("service is missing: one out of /api/services")
+    rows = services().catalog.operations(service)
+    return _envelope([{"name": row["name"], "spanKind": row["kind"]} for row in rows if kind in ("", row["kind"])])
+
+
+@blueprint.get("/traces")
+def traces() -> ResponseReturnValue:
+    given = request.args.getlist("traceID")
+    if given:
+        ids = list(dict.fromkeys(_id(one) for one in given[:_MAX_IDS]))
+    else:
+        ids = [trace["trace_id"] for trace in services().search.search(search(request.args))["traces"]]
+    return _envelope([jaeger_trace(trace) for trace in services().traces.traces(ids)])
+
+
+# Times are not looked at: Grafana sends them in another unit than Jaeger reads, and an id needs none.
+@blueprint.get("/traces/<trace_id>")
+def trace(trace_id: str) -> ResponseReturnValue:
+    found = services().traces.trace(_id(trace_id))
+    return _envelope([jaeger_trace(found)]) if found else _failure(404, "trace not found", trace_id[:100])
+
+
+@blueprint.get("/dependencies")
+def dependencies() -> ResponseReturnValue:
+    if not request.args.get("endTs"):
+        raise BadSearchError("endTs is missing: the end of the window, in milliseconds since 1970")
+    end = unix_ns("endTs", request.args["endTs"], 0)
+    lookback = integer("lookback", request.args.get("lookback", ""), _DAY_MS)
+    links = services().catalog.dependencies(max(end - lookback * 10**6, 0), end)
+    return _envelope([{"parent": caller, "child": callee, "callCount": calls} for caller, callee, calls, _ in links])
+
+
+@blueprint.get("/sampling")
+def sampling() -> ResponseReturnValue:
+    """For OpenTelemetry's and Jaeger's remote samplers; by route is what only our own policy can say."""
+    given = request.args.getlist("service")
+    if len(given) != 1:
+        raise BadSearchError("service must be given exactly once")
+    rate = services().sampling.policy(given[0])["rate"]
+    if rate is None:
+        return _failure(404, "no rate is set for this service (SPANWISE_COLLECTOR_SAMPLING_RATE): keep your own")
+    return jsonify(strategyType="PROBABILISTIC", probabilisticSampling={"samplingRate": rate})
+
+
+def _envelope(data: list[Any]) -> ResponseReturnValue:
+    return jsonify(data=data, errors=None, limit=0, offset=0, total=len(data))
+
+
+def _failure(status: int, message: str, trace_id: str = "") -> ResponseReturnValue:
+    error = {"code": status, "msg": message} | ({"traceID": trace_id} if trace_id else {})
+    return jsonify(data=None, errors=[error], limit=0, offset=0, total=0), status
+
+
+def _id(given: str) -> str:
+    parsed = parse_trace_id(given)
+    if parsed is None:
+        raise BadSearchError(f"{given[:100]!r} is not a trace id: up to 32 hexadecimal digits")
+    return parsed

@@ -1,0 +1,26 @@
+"""Questions to the store, and their answers in the shapes of docs/collector-api.md."""
+
+from spanwise_collector.query._catalog import Catalog
+from spanwise_collector.query._condition import Binder, Condition, every, some
+from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, BadSearchError, Search, TraceSearch
+from spanwise_collector.query._time import integer, unix_ns
+from spanwise_collector.query._trace import TraceReader, parse_trace_id
+from spanwise_collector.query._values import Json
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "BadSearchError",
+    "Binder",
+    "Catalog",
+    "Condition",
+    "Json",
+    "Search",
+    "TraceReader",
+    "TraceSearch",
+    "every",
+    "integer",
+    "parse_trace_id",
+    "some",
+    "unix_ns",
+]

@@ -1,0 +1,44 @@
+"""Which services and operations there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spanwise_collector.query._values import text
+from spanwise_collector.store import ClientPool
+
+
+class Catalog:
+    def __init__(self, pool: ClientPool) -> None:
+        self._pool = pool
+
+    def services(self) -> list[dict[str, Any]]:
+        """`[{"name"}]`, by name."""
+        return [{"name": text(row[0])} for row in self._pool.rows("services")]
+
+    def operations(self, service: str = "") -> list[dict[str, Any]]:
+        """`[{"service", "name", "kind"}]` of one service, or of all."""
+        rows = self._pool.rows("operations", {"service": service})
+        return [{"service": text(row[0]), "name": text(row[1]), "kind": text(row[2])} for row in rows]
+
+    def services_like(self, name: str) -> list[str]:
+        """The services of this name, in whatever case: Zipkin's clients have it in lower case."""
+        return [found["name"] for found in self.services() if found["name"].lower() == name.lower()]
+
+    def remote_services(self, services: list[str]) -> list[str]:
+        """The peers that spans of these services name."""
+        return [text(row[0]) for row in self._pool.rows("remote_services", {"services": services})]
+
+    def dependencies(self, from_ns: int, to_ns: int) -> list[tuple[str, str, int, int]]:
+        """`(caller, callee, calls, failed calls)` of the spans that started between."""
+        rows = self._pool.rows("dependencies", {"from_ns": from_ns, "to_ns": to_ns})
+        return [(text(row[0]), text(row[1]), row[2], row[3]) for row in rows]
+
+    def attribute_names(self, limit: int = 5000) -> list[str]:
+        """The keys of span attributes, by name."""
+        return [text(row[0]) for row in self._pool.rows("attribute_names", {"limit": limit})]
+
+    def attribute_values(self, key: str, from_ns: int, to_ns: int, limit: int = 1000) -> list[tuple[str, str]]:
+        """`(type, text)` of the values of a span attribute, most frequent first."""
+        found = self._pool.rows("attribute_values", {"key": key, "from_ns": from_ns, "to_ns": to_ns, "limit": limit})
+        return [(text(row[0]), text(row[1])) for row in found]

@@ -1,0 +1,139 @@
+"""One trace: all its spans, field for field as they were sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spanwise_collector.query._values import Json, attributes, text
+from spanwise_collector.store import ClientPool
+
+_TRACE_ID = re.compile(r"[0-9a-f]{1,32}")
+
+
+def parse_trace_id(given: str) -> str | None:
+    """32 lower-case hexadecimal digits; a shorter (64-bit) id is padded with zeros. None when it is no id."""
+    lowered = given.lower()
+    return lowered.zfill(32) if _TRACE_ID.fullmatch(lowered) else None
+
+
+class TraceReader:
+    def __init__(self, pool: ClientPool) -> None:
+        self._pool = pool
+
+    def trace(self, trace_id: str) -> Json | None:
+        """`{"trace_id", "spans"}` by start time; None when there are none. `trace_id` is 32 hexadecimal digits."""
+        rows = self._pool.rows("trace_spans", {"trace_id": trace_id})
+        if not rows:
+            return None
+        origins = self._origins({row[-1] for row in rows})
+        return {"trace_id": trace_id, "spans": [_span(trace_id, row, origins) for row in rows]}
+
+    def traces(self, trace_ids: Sequence[str]) -> list[Json]:
+        """Like `trace` for each that is there, in this order."""
+        if not trace_ids:
+            return []
+        rows = self._pool.rows("spans_of_traces", {"ids": list(trace_ids)})
+        origins = self._origins({row[-1] for row in rows})
+        spans: dict[str, list[Json]] = {}
+        for row in rows:
+            trace_id = text(row[0])
+            spans.setdefault(trace_id, []).append(_span(trace_id, row[1:], origins))
+        return [{"trace_id": trace_id, "spans": spans[trace_id]} for trace_id in trace_ids if trace_id in spans]
+
+    def _origins(self, ids: set[int]) -> dict[int, tuple[Json, Json]]:
+        """`{origin: (resource, scope)}`."""
+        return {row[0]: _resource_and_scope(row) for row in self._pool.rows("origins", {"origins": sorted(ids)})}
+
+
+def _resource_and_scope(row: Sequence[Any]) -> tuple[Json, Json]:
+    resource = {
+        "attributes": attributes(row[1]),
+        "dropped_attributes_count": row[2],
+        "schema_url": text(row[3]),
+    }
+    scope = {
+        "name": text(row[4]),
+        "version": text(row[5]),
+        "attributes": attributes(row[6]),
+        "dropped_attributes_count": row[7],
+        "schema_url": text(row[8]),
+    }
+    return resource, scope
+
+
+# Spans whose origin went with an older day still show; what they have themselves is complete.
+_UNKNOWN_ORIGIN: tuple[Json, Json] = _resource_and_scope((0, [], 0, b"", b"", b"", [], 0, b""))
+
+
+def _span(trace_id: str, row: Sequence[Any], origins: Mapping[int, tuple[Json, Json]]) -> Json:
+    (
+        span_id,
+        parent_id,
+        trace_state,
+        flags,
+        service,
+        name,
+        kind,
+        start_ns,
+        duration_ns,
+        status_code,
+        status_message,
+        span_attributes,
+        events,
+        links,
+        dropped_attributes,
+        dropped_events,
+        dropped_links,
+        adjusted_count,
+        origin,
+    ) = row
+    resource, scope = origins.get(origin, _UNKNOWN_ORIGIN)
+    return {
+        "trace_id": trace_id,
+        "span_id": text(span_id),
+        "parent_span_id": text(parent_id),
+        "trace_state": text(trace_state),
+        "flags": flags,
+        "service": text(service),
+        "name": text(name),
+        "kind": text(kind),
+        "start_unix_nano": str(start_ns),
+        "end_unix_nano": str(start_ns + duration_ns),
+        "duration_ns": max(duration_ns, 0),
+        "status": {"code": text(status_code), "message": text(status_message)},
+        "attributes": attributes(span_attributes),
+        "resource": resource,
+        "scope": scope,
+        "events": [_event(event) for event in events],
+        "links": [_link(link) for link in links],
+        "dropped_attributes_count": dropped_attributes,
+        "dropped_events_count": dropped_events,
+        "dropped_links_count": dropped_links,
+        "adjusted_count": adjusted_count,
+    }
+
+
+def _event(event: Mapping[str, Any]) -> Json:
+    return {
+        "time_unix_nano": str(event["time_unix_nano"]),
+        "name": text(event["name"]),
+        "attributes": attributes(event["attributes"]),
+        "dropped_attributes_count": event["dropped_attributes_count"],
+    }
+
+
+def _link(link: Mapping[str, Any]) -> Json:
+    return {
+        "trace_id": _hex(link["trace_id"]),
+        "span_id": _hex(link["span_id"]),
+        "trace_state": text(link["trace_state"]),
+        "flags": link["flags"],
+        "attributes": attributes(link["attributes"]),
+        "dropped_attributes_count": link["dropped_attributes_count"],
+    }
+
+
+def _hex(value: bytes | str) -> str:
+    return (value.encode() if isinstance(value, str) else value).hex()

@@ -1,0 +1,59 @@
+"""Writes records to the end of one segment, and syncs them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from spanwise_collector import metrics
+from spanwise_collector.spool import _segment
+from spanwise_collector.spool._group_commit import Append
+
+
+class SegmentWriter:
+    """The one segment that is open for writing. Used by one thread."""
+
+    def __init__(self, folder: Path, segment_id: int) -> None:
+        """Makes the file, durably. Raises OSError."""
+        self._segment_id = segment_id
+        self._file = os.open(folder / _segment.file_name(segment_id), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            os.write(self._file, _segment.segment_header(segment_id))
+            _sync_folder(folder)
+        except OSError:
+            self.close()
+            raise
+
+    def write(self, items: Iterable[Append]) -> int:
+        """Appends and syncs; returns how many bytes. Raises OSError, after which `cut` must follow."""
+        parts: list[bytes] = []
+        for item in items:
+            parts += (_segment.record_header(self._segment_id, item.payload, item.spans), item.payload)
+        data = memoryview(b"".join(parts))
+        size = len(data)
+        began = time.perf_counter()
+        while data:
+            data = data[os.write(self._file, data) :]
+        os.fdatasync(self._file)
+        metrics.SPOOL_SYNC_DURATION.observe(time.perf_counter() - began)
+        return size
+
+    def cut(self, end: int) -> None:
+        """Takes back what a failed write has left behind `end`. What the disk keeps of it was not acknowledged."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, end)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new file's name as durable as its bytes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

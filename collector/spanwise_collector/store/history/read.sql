@@ -1,0 +1,2 @@
+-- The versions that were applied.
+SELECT version FROM schema_history

@@ -1,0 +1,14 @@
+-- The resources and scopes that some spans came from.
+SELECT
+    origin,
+    resource_attributes,
+    resource_dropped_attributes_count,
+    resource_schema_url,
+    scope_name,
+    scope_version,
+    scope_attributes,
+    scope_dropped_attributes_count,
+    scope_schema_url
+FROM origins
+WHERE origin IN {origins:Array(UInt64)}
+LIMIT 1 BY origin

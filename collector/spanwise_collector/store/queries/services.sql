@@ -1,0 +1,2 @@
+-- All services with spans in the store.
+SELECT DISTINCT service FROM operations ORDER BY service

@@ -1,0 +1,24 @@
+-- All spans of one trace, by start time.
+SELECT
+    lower(hex(span_id)) AS id,
+    if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id))) AS parent_id,
+    trace_state,
+    flags,
+    service,
+    name,
+    kind,
+    toUnixTimestamp64Nano(start) AS start_ns,
+    duration_ns,
+    status_code,
+    status_message,
+    attributes,
+    events,
+    links,
+    dropped_attributes_count,
+    dropped_events_count,
+    dropped_links_count,
+    adjusted_count,
+    origin
+FROM trace_spans
+WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
+ORDER BY start, duration_ns DESC, span_id

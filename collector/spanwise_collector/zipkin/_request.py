@@ -1,0 +1,83 @@
+"""The parameters of Zipkin's search (`GET /api/v2/traces`) as a search of ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from spanwise_collector.query import (
+    MAX_LIMIT,
+    Binder,
+    Catalog,
+    Condition,
+    Search,
+    every,
+    integer,
+    unix_ns,
+)
+
+DEFAULT_LIMIT = 10
+DEFAULT_LOOKBACK_MS = 86_400_000
+_LONGEST_NS = 2**63 - 1
+
+
+def window_ns(arguments: Mapping[str, str], lookback_ms: int = DEFAULT_LOOKBACK_MS) -> tuple[int, int]:
+    """`(from, to)` of endTs and lookback, which are milliseconds. Raises BadSearchError."""
+    end = unix_ns("endTs", arguments.get("endTs", ""), time.time_ns())
+    lookback = integer("lookback", arguments.get("lookback", ""), lookback_ms)
+    return max(end - lookback * 10**6, 0), end
+
+
+def search(arguments: Mapping[str, str], catalog: Catalog) -> Search | None:
+    """None when nothing can fit. Raises BadSearchError.
+
+    Each condition may be met by another span of the trace, but all by spans of the service, as Zipkin does it.
+    """
+    binder = Binder()
+    service: list[Condition] = []
+    if given := arguments.get("serviceName", ""):
+        names = catalog.services_like(given)
+        if not names:
+            return None
+        service = [binder.piece("service_in", services=binder.bind(names, "Array(String)"))]
+    wanted = list(_wanted(arguments, binder))
+    start, end = window_ns(arguments)
+    return Search(
+        start_ns=start,
+        end_ns=end,
+        limit=min(max(integer("limit", arguments.get("limit", ""), DEFAULT_LIMIT), 1), MAX_LIMIT),
+        conditions=tuple(every([*service, one]) for one in wanted) or tuple(service),
+        parameters=binder.parameters,
+    )
+
+
+def _wanted(arguments: Mapping[str, str], binder: Binder) -> list[Condition]:
+    wanted = []
+    if (name := arguments.get("spanName", "")) and name != "all":
+        wanted.append(binder.piece("name_like", name=binder.bind(name, "String")))
+    if peer := arguments.get("remoteServiceName", ""):
+        wanted.append(_tag(binder, "peer.service", peer))
+    for part in arguments.get("annotationQuery", "").split(" and "):
+        if part.strip():
+            wanted.append(_annotation(binder, part.strip()))
+    if arguments.get("minDuration"):
+        least = integer("minDuration", arguments["minDuration"], 0) * 1000
+        most = integer("maxDuration", arguments.get("maxDuration", ""), 0) * 1000
+        wanted.append(
+            binder.piece("lasted", least=binder.bind(least, "Int64"), most=binder.bind(most or _LONGEST_NS, "Int64"))
+        )
+    return wanted
+
+
+def _annotation(binder: Binder, part: str) -> Condition:
+    """`key=value` is a tag; a bare word is an annotation or the key of a tag, and `error` also a failed span."""
+    key, equals, value = part.partition("=")
+    if equals:
+        return _tag(binder, key.strip(), value.strip())
+    if key == "error":
+        return binder.piece("has_error")
+    return binder.piece("has_attribute", whole=True, key=binder.bind(key, "String"))
+
+
+def _tag(binder: Binder, key: str, value: str) -> Condition:
+    return binder.piece("attribute_is", key=binder.bind(key, "String"), value=binder.bind(value, "String"))

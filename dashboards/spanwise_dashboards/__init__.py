@@ -1,0 +1,1 @@
+"""Spanwise dashboards: boards, rules and provisioning generated from the standard."""

@@ -1,0 +1,77 @@
+"""Each panel: described, with a unit, on the chosen data source, with an axis that means something."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from spanwise_dashboards.checks.finding import Finding, Json, on_panel, panels_of
+from spanwise_dashboards.variables import variables_in
+
+_DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+_WITHOUT_DATA = {"alertlist", "row", "text"}
+
+
+def _with_data(board: Json) -> Iterator[Json]:
+    return (panel for panel in panels_of(board) if panel.get("type") not in _WITHOUT_DATA)
+
+
+def panel_is_described(board: Json) -> Iterator[Finding]:
+    for panel in _with_data(board):
+        for key in ("title", "description"):
+            if not panel.get(key):
+                yield on_panel(board, panel, f"has no {key}")
+
+
+def panel_has_a_unit(board: Json) -> Iterator[Finding]:
+    for panel in _with_data(board):
+        config = panel.get("fieldConfig", {})
+        units = [config.get("defaults", {}).get("unit"), panel.get("options", {}).get("yAxis", {}).get("unit")]
+        for override in config.get("overrides", []):
+            units += [item.get("value") for item in override.get("properties", []) if item.get("id") == "unit"]
+        if not any(units):
+            yield on_panel(board, panel, "has no unit")
+
+
+def panel_uses_the_datasource_variable(board: Json) -> Iterator[Finding]:
+    for panel in _with_data(board):
+        if not panel.get("targets"):
+            yield on_panel(board, panel, "has no queries")
+        for holder in (panel, *panel.get("targets", [])):
+            if holder.get("datasource") != _DATASOURCE:
+                yield on_panel(board, panel, f"data source is {holder.get('datasource')}, not the variable")
+
+
+def ref_ids_are_unique(board: Json) -> Iterator[Finding]:
+    for panel in _with_data(board):
+        for ref_id, times in Counter(target.get("refId") for target in panel.get("targets", [])).items():
+            if not ref_id or times > 1:
+                yield on_panel(board, panel, f"{times} queries have the refId {ref_id!r}")
+
+
+def thresholds_ascend(board: Json) -> Iterator[Finding]:
+    for panel in _with_data(board):
+        steps = panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", [])
+        values = [step.get("value") for step in steps]
+        numbers = values[1:]
+        sound = all(isinstance(value, int | float) for value in numbers) and numbers == sorted(set(numbers))
+        if values and (values[0] is not None or not sound):
+            yield on_panel(board, panel, f"thresholds are {values}: the first must be null, the others ascend")
+
+
+def common_maximum_is_common(board: Json) -> Iterator[Finding]:
+    """The query behind a common axis must be asked, and must be the same in each copy of a repeated row."""
+    repeated: str | None = None
+    for panel in board.get("panels", []):
+        if panel.get("type") == "row":
+            repeated = panel.get("repeat")
+            continue
+        for transformation in panel.get("transformations", []):
+            if transformation.get("id") != "configFromData":
+                continue
+            ref_id = transformation["options"]["configRefId"]
+            source = next((target for target in panel.get("targets", []) if target.get("refId") == ref_id), None)
+            if source is None or source.get("hide"):
+                yield on_panel(board, panel, f"the common maximum comes from query {ref_id}, which is not asked")
+            elif repeated and repeated in variables_in(source.get("expr", "")):
+                yield on_panel(board, panel, f"the common maximum depends on the repeated variable {repeated}")

@@ -1,0 +1,180 @@
+"""Whom the service talks to and who talks to it, from the registry: the least healthy first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from spanwise.admin import wording
+from spanwise.admin.histograms import Buckets
+from spanwise.admin.messages import Answer, Page, Request
+from spanwise.admin.rendering import problem
+from spanwise.admin.routes import UNLISTED, route
+from spanwise.admin.series import histograms
+from spanwise.exposition import families
+from spanwise.standard import HTTP_CLIENT_REQUEST_DURATION, HTTP_SERVER_REQUEST_DURATION
+
+if TYPE_CHECKING:
+    from spanwise.admin.process import Process
+
+_NO_ROUTE = "no route"
+
+
+@dataclass(slots=True)
+class Peer:
+    """One downstream or one route since the start; `faults` counts failures by method and reason."""
+
+    name: str
+    durations: Buckets = field(default_factory=Buckets)
+    failed: float = 0.0
+    faults: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    @property
+    def success(self) -> float:
+        """1.0 where nothing failed."""
+        return 1.0 - self.failed / self.durations.count if self.durations.count else 1.0
+
+    @property
+    def health(self) -> tuple[float, float]:
+        """For sorting: failures first, then the slow."""
+        return self.success, -self.durations.quantile(0.99)
+
+
+@route("/admin/clients/", title="Downstream clients", group="Process Info")
+def clients(request: Request) -> Page:
+    """Each service that is called: rate, success, latency and failures, the least healthy first."""
+    return _listing(request, downstreams(request.process), "Downstream clients", "/admin/clients/")
+
+
+@route("/admin/clients/*", title="A downstream", group=UNLISTED)
+def client(request: Request) -> Answer:
+    """One downstream by the name it is listed under."""
+    return _single(request, downstreams(request.process), "/admin/clients/")
+
+
+@route("/admin/servers/", title="Routes served", group="Process Info")
+def servers(request: Request) -> Page:
+    """Each route that is served: rate, success, latency and failures, the least healthy first."""
+    return _listing(request, routes_served(request.process), "Routes served", "/admin/servers/")
+
+
+@route("/admin/servers/*", title="A route", group=UNLISTED)
+def server(request: Request) -> Answer:
+    """One route by the name it is listed under."""
+    return _single(request, routes_served(request.process), "/admin/servers/")
+
+
+def downstreams(process: Process) -> list[Peer]:
+    """By the address that is called."""
+    return _peers(process, HTTP_CLIENT_REQUEST_DURATION.name, _client)
+
+
+def routes_served(process: Process) -> list[Peer]:
+    """By method and route."""
+    return _peers(process, HTTP_SERVER_REQUEST_DURATION.name, _server)
+
+
+def _client(labels: dict[str, str]) -> tuple[str, str]:
+    """The peer's name and why the call failed, "" where it did not."""
+    address, port = labels.get("server_address", ""), labels.get("server_port", "")
+    return f"{address}:{port}" if port else address, labels.get("error_type", "")
+
+
+def _server(labels: dict[str, str]) -> tuple[str, str]:
+    status = labels.get("http_response_status_code", "")
+    name = f"{labels.get('http_request_method', '')} {labels.get('http_route', '') or _NO_ROUTE}"
+    return name, status if status >= "500" else ""
+
+
+def _peers(process: Process, metric: str, split: Any) -> list[Peer]:
+    found: dict[str, Peer] = {}
+    for family in families(process.registry):
+        if family.name != metric:
+            continue
+        for labels, durations in histograms(family):
+            name, fault = split(labels)
+            peer = found.setdefault(name, Peer(name))
+            peer.durations.add(durations)
+            if fault:
+                key = labels.get("http_request_method", ""), fault
+                peer.failed += durations.count
+                peer.faults[key] = peer.faults.get(key, 0.0) + durations.count
+    return sorted((peer for peer in found.values() if peer.durations.count), key=lambda peer: peer.health)
+
+
+def _entry(peer: Peer, uptime_s: float) -> dict[str, Any]:
+    return {
+        "name": peer.name,
+        "requests": int(peer.durations.count),
+        "per_second": peer.durations.count / uptime_s,
+        "success": peer.success,
+        "failed": int(peer.failed),
+        "p50_s": peer.durations.quantile(0.5),
+        "p99_s": peer.durations.quantile(0.99),
+        "failures": [{"method": m, "reason": reason, "count": int(n)} for (m, reason), n in _worst(peer)],
+    }
+
+
+def _worst(peer: Peer) -> list[tuple[tuple[str, str], float]]:
+    return sorted(peer.faults.items(), key=lambda item: -item[1])
+
+
+def _uptime_s(process: Process) -> float:
+    return max(1.0, time.time() - process.started_at)
+
+
+def _listing(request: Request, peers: list[Peer], title: str, path: str) -> Page:
+    uptime_s = _uptime_s(request.process)
+    lines = [
+        f"{wording.share(peer.success):>8} {wording.rate(peer.durations.count / uptime_s):>10}"
+        f" p99 {wording.duration(peer.durations.quantile(0.99)):>8} {peer.name}\n"
+        for peer in peers
+    ]
+    data = [_entry(peer, uptime_s) for peer in peers]
+    return Page(title, "".join(lines) or "none yet\n", _table(peers, uptime_s, path), {title.lower(): data})
+
+
+def _single(request: Request, peers: list[Peer], path: str) -> Answer:
+    name = unquote(request.path.removeprefix(path))
+    peer = next((each for each in peers if each.name == name), None)
+    if peer is None:
+        return problem(404, "Nothing here", f"There is no such name; {path} lists those there are.")
+    uptime_s = _uptime_s(request.process)
+    faults = "".join(
+        f'<tr><td>{escape(method)}</td><td>{escape(reason)}</td><td class="number">{wording.count(number)}</td></tr>'
+        for (method, reason), number in _worst(peer)
+    )
+    head = '<th>method</th><th>failure</th><th class="number">requests</th>'
+    none = '<div class="empty"><h2>Nothing failed</h2><p>Failures are listed here by their reason.</p></div>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{faults}</tbody></table>" if faults else none
+    html = _table([peer], uptime_s, path) + f'<div class="card card-flush table-scroll">{table}</div>'
+    return Page(peer.name, "", html, _entry(peer, uptime_s))
+
+
+def _table(peers: list[Peer], uptime_s: float, path: str) -> str:
+    if not peers:
+        return '<div class="empty"><h2>None yet</h2><p>They appear here with their first request.</p></div>'
+    slowest = max(peer.durations.quantile(0.99) for peer in peers)
+    rows = "".join(_row(peer, uptime_s, path, slowest) for peer in peers)
+    head = '<th>name</th><th class="number">rate</th><th class="number">success</th><th class="number median">p50</th>'
+    head += '<th class="number">p99</th><th class="bar-cell"></th><th>failures</th>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="card card-flush table-scroll">{table}</div>'
+
+
+def _row(peer: Peer, uptime_s: float, path: str, slowest: float) -> str:
+    p99 = peer.durations.quantile(0.99)
+    kind = ' class="number bad"' if peer.failed else ' class="number"'
+    faults = ", ".join(f"{wording.count(number)} × {reason}" for (_, reason), number in _worst(peer)[:3])
+    return (
+        f'<tr><td class="route"><a href="{path}{escape(quote(peer.name, safe=""))}">{escape(peer.name)}</a></td>'
+        f'<td class="number">{wording.rate(peer.durations.count / uptime_s)}</td>'
+        f"<td{kind}>{wording.share(peer.success)}</td>"
+        f'<td class="number median">{wording.duration(peer.durations.quantile(0.5))}</td>'
+        f'<td class="number">{wording.duration(p99)}</td>'
+        f'<td class="bar-cell"><meter min="0" max="{slowest:.6f}" value="{p99:.6f}"></meter></td>'
+        f'<td class="muted">{escape(faults)}</td></tr>'
+    )

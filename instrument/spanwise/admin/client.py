@@ -1,0 +1,59 @@
+"""Asks an instance's admin pages, as a program: one request, one answer, one line when it fails."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+
+class ClientError(Exception):
+    """What went wrong in one line. `status` is the HTTP status, 0 where nobody answered."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """`token` opens what is sensitive from other machines; from this one it is not needed."""
+
+    def __init__(self, url: str, *, timeout_s: float = 10.0, token: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._token = token
+
+    def get(self, path: str, accept: str = "*/*", **query: object) -> bytes:
+        return self._ask("GET", path, query, accept)
+
+    def post(self, path: str, **query: object) -> bytes:
+        return self._ask("POST", path, query, "*/*")
+
+    def json(self, path: str, **query: object) -> Any:
+        try:
+            return json.loads(self.get(path, "application/json", **query))
+        except ValueError:
+            raise ClientError(f"{self.url}{path} did not answer in JSON.", 200) from None
+
+    def _ask(self, method: str, path: str, query: dict[str, object], accept: str) -> bytes:
+        parts = urlsplit(self.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        headers = {"Accept": accept, "User-Agent": "spanwise-admin"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        given = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
+        connection = kind(parts.hostname or "", parts.port, timeout=self._timeout_s)
+        try:
+            connection.request(method, f"{path}?{given}" if given else path, headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise ClientError(f"{self.url} does not answer: {reason}.") from None
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            said = body.decode(errors="replace").strip() or answer.reason
+            raise ClientError(f"{self.url}{path}: {answer.status}: {said}", answer.status)
+        return body

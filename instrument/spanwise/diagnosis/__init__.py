@@ -1,0 +1,1 @@
+"""What the process is doing now and what is wrong with it: threads, tasks, requests, exceptions, pauses, verdicts."""

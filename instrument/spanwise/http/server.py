@@ -1,0 +1,426 @@
+"""What happens to every HTTP request a service answers, whatever its framework. Five steps, one object a request:
+
+1. extract  the caller's context (`ServerRequests.begin`)
+2. scope    make the request's span the current one
+3. process  the application runs; the adapter notes status and route
+4. error    an exception is noted, never swallowed
+5. finish   metrics, SLOs, the span (`Request.finish`)
+
+Unsampled is the normal case and does only what metrics need: no attributes are collected, no ids are made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Lock, get_ident
+from time import monotonic, perf_counter, time_ns
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
+from prometheus_client import Gauge, Histogram
+
+from spanwise.objectives import Objective, objectives_for
+from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
+from spanwise.tracing.b3 import decision
+from spanwise.tracing.policy import RouteSampling
+from spanwise.tracing.sampling import FORCED, HeadSampling, kept
+from spanwise.tracing.spans import (
+    RecordedSpan,
+    SpanSink,
+    UnsampledSpan,
+    UntracedSpan,
+    exception_name,
+    new_span_id,
+    new_trace_id,
+)
+from spanwise.tracing.tracecontext import RANDOM, SAMPLED, Parent, parse, trace_state
+
+_log = logging.getLogger("spanwise")
+_EMPTY = Context()
+_BAGGAGE = W3CBaggagePropagator()
+_ROOT_FLAGS = TraceFlags(SAMPLED | RANDOM)
+# How many paths a young process keeps whole traces of, so that a newcomer's first requests are all there. Later ones
+# leave at least their local span.
+_MAX_FIRST_PATHS = 50
+_KEEP_EVERY_S = 60.0
+_MAX_PORT_DIGITS = 5
+_DEBUG = "d"  # B3's word for a trace that is wanted whatever the sampling says
+_MAX_SERIES = 5000
+
+Attributes = dict[str, Any]
+# Collects a span's attributes from what the server handed over; called for recorded requests only.
+Describe = Callable[[Any], Attributes]
+# Finds the caller's context in the request when other propagators than W3C's are asked for.
+Extract = Callable[[Any], Context]
+# Asks for the trace of one request: the admin token is its value. Adapters pass it to `ServerRequests.begin`.
+FORCE_HEADER = "x-spanwise-trace"
+
+
+class _Series:
+    """What a finished request of one method, route and status adds to."""
+
+    __slots__ = ("keep_after", "name", "objectives", "observe")
+
+    def __init__(self, observe: Callable[..., None], name: str, objectives: tuple[Objective, ...]) -> None:
+        self.observe = observe
+        self.name = name
+        self.objectives = objectives
+        self.keep_after = 0.0
+
+
+class ServerRequests:
+    """The shared handler of one process.
+
+    `untraced`: path prefixes whose requests make no spans. `slower_than_s`: requests that take longer leave a span.
+    `w3c_only`: no other propagators are asked for, so that adapters need not go through OpenTelemetry's.
+    `may_force`: whether the value of FORCE_HEADER is the admin token; None where there is none.
+    """
+
+    def __init__(
+        self,
+        sink: SpanSink,
+        sampling: HeadSampling,
+        duration: Histogram,
+        active: Gauge,
+        *,
+        untraced: tuple[str, ...] = (),
+        slower_than_s: float = float("inf"),
+        w3c_only: bool = True,
+        may_force: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._sink = sink
+        self._sampling = sampling
+        self._duration = duration
+        self._untraced = untraced
+        self._slower_than_s = slower_than_s
+        self.w3c_only = w3c_only
+        self._may_force = may_force
+        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._series_lock = Lock()  # an SLO may be declared while a series looks for its own
+        self._active = {method: active.labels(method) for method in (*KNOWN_METHODS, OTHER_METHOD)}
+        self._first_paths: set[str] = set()
+        self._young = True
+
+    def add_untraced(self, prefixes: tuple[str, ...]) -> None:
+        self._untraced = tuple(dict.fromkeys((*self._untraced, *prefixes)))
+
+    def begin(
+        self,
+        source: Any,
+        describe: Describe,
+        method: str,
+        path: str,
+        traceparent: str | None,
+        tracestate: str | None,
+        baggage: str | None,
+        extract: Extract | None = None,
+        force: str | None = None,
+    ) -> Request:
+        """Steps 1 and 2. `source` is the server's own request object, given back to `describe` and `extract`."""
+        if method not in KNOWN_METHODS:
+            method = OTHER_METHOD
+        request = Request(self, source, describe, method)
+        active = self._active[method]
+        active.inc()
+        request.active = active
+        request.thread = get_ident()
+        LIVE.add(request)
+        try:
+            if path.startswith(self._untraced):
+                request.enter(UntracedSpan(self._sampling.draw(), None), _EMPTY)
+            else:
+                self._scope(request, path, traceparent, tracestate, baggage, extract, force)
+        except Exception:
+            _log.exception("spanwise: a request is not traced.")
+        request.started = perf_counter()
+        return request
+
+    def _scope(
+        self,
+        request: Request,
+        path: str,
+        traceparent: str | None,
+        tracestate: str | None,
+        baggage: str | None,
+        extract: Extract | None,
+        force: str | None,
+    ) -> None:
+        context = _EMPTY
+        parent = None
+        asked = ""
+        if extract is not None:
+            context = extract(request.source)
+            parent = _parent_in(context)
+            asked = decision(context)
+        else:
+            if traceparent is not None:
+                parent = parse(traceparent, tracestate or "")
+            if baggage:
+                context = _BAGGAGE.extract({"baggage": baggage}, context)
+        request.parent = parent
+        if force is not None and self._may_force is not None and self._may_force(force):
+            asked = _DEBUG
+        span = self._asked_for(request, parent, asked) if asked else self._span(request, path, parent)
+        request.enter(span, context)
+
+    def _span(self, request: Request, path: str, parent: Parent | None) -> RecordedSpan | UnsampledSpan:
+        sampling = self._sampling
+        if parent is not None:
+            if not sampling.follows(parent):
+                return UnsampledSpan(0, parent)
+            state = parent.tracestate if sampling.parent_based else sampling.state(parent.tracestate)
+            return self._recorded(request, parent, parent.trace_id, parent.flags | SAMPLED, state)
+        randomness = sampling.draw()
+        if sampling.routes is not None:
+            route = sampling.routes.of(path)
+            if route is not None:
+                return self._by_route(request, route, randomness)
+        if sampling.samples(randomness):
+            return self._recorded(request, None, new_trace_id(randomness), _ROOT_FLAGS, sampling.root_state)
+        if self._young and self._is_first(path):
+            return self._recorded(request, None, new_trace_id(randomness), _ROOT_FLAGS, kept("first"))
+        return UnsampledSpan(randomness, None)
+
+    def _by_route(self, request: Request, route: RouteSampling, randomness: int) -> RecordedSpan | UnsampledSpan:
+        """A root whose route has a rate of its own in the collector's policy."""
+        state = route.decide(randomness, monotonic())
+        if state is None:
+            return UnsampledSpan(randomness, None)
+        return self._recorded(request, None, new_trace_id(randomness), _ROOT_FLAGS, state)
+
+    def _asked_for(self, request: Request, parent: Parent | None, asked: str) -> RecordedSpan | UnsampledSpan:
+        """A trace that the caller wants ("d": for its own sake, "1") or does not want ("0"), whatever our rate."""
+        if parent is not None and parent.flags & SAMPLED:
+            return self._recorded(request, parent, parent.trace_id, parent.flags, parent.tracestate)
+        randomness = self._sampling.draw()
+        if asked == "0":
+            return UnsampledSpan(randomness, parent)
+        state = kept(FORCED, parent.tracestate if parent else "") if asked == _DEBUG else ""
+        if parent is None:
+            return self._recorded(request, None, new_trace_id(randomness), _ROOT_FLAGS, state)
+        return self._recorded(request, parent, parent.trace_id, parent.flags | SAMPLED, state)
+
+    def _is_first(self, path: str) -> bool:
+        if path in self._first_paths or self._sampling.rate <= 0:
+            return False
+        self._first_paths.add(path)
+        self._young = len(self._first_paths) < _MAX_FIRST_PATHS
+        return True
+
+    def _recorded(self, request: Request, parent: Parent | None, trace_id: int, flags: int, state: str) -> RecordedSpan:
+        context = SpanContext(trace_id, new_span_id(), False, TraceFlags(flags), trace_state(state))
+        remote = parent.context() if parent is not None else None
+        span = RecordedSpan(self._sink, request.method, SpanKind.SERVER, context, remote, time_ns(), {})
+        self._sink.processor.on_start(span)  # type: ignore[arg-type]
+        return span
+
+    def finish(self, request: Request, duration: float) -> None:
+        """Step 5."""
+        key = (request.method, request.route, request.status)
+        series = self._series.get(key) or self._new_series(key)
+        failed = request.error is not None or request.status >= "500"
+        span = request.span
+        if type(span) is not RecordedSpan:
+            span = self._keep(request, series, duration, failed) if type(span) is UnsampledSpan else None
+        if span is None:
+            series.observe(duration)
+        else:
+            context = span.get_span_context()
+            series.observe(duration, {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"})
+        for objective in series.objectives:
+            objective.count(duration, failed)
+        if span is not None:
+            series.keep_after = request.started + _KEEP_EVERY_S
+            self._end(request, span, series, failed)
+
+    def _new_series(self, key: tuple[str, str, str]) -> _Series:
+        method, route, _ = key
+        shown = "HTTP" if method == OTHER_METHOD else method
+        name = f"{shown} {route}" if route else shown
+        with self._series_lock:
+            series = _Series(self._duration.labels(*key).observe, name, objectives_for(route))
+            if len(self._series) < _MAX_SERIES:  # beyond, a route callable is giving out raw paths
+                self._series[key] = series
+        return series
+
+    def forget_objectives(self) -> None:
+        """After an SLO was declared: series look theirs up again."""
+        with self._series_lock:
+            for (_, route, _), series in self._series.items():
+                series.objectives = objectives_for(route)
+
+    def _keep(self, request: Request, series: _Series, duration: float, failed: bool) -> RecordedSpan | None:
+        """The local span of an unsampled request that is worth one, None for all others."""
+        if not self._sink.exports:
+            return None
+        if failed:
+            reason = "error"
+        elif duration > self._slower_than_s:
+            reason = "slow"
+        elif request.parent is None and request.started >= series.keep_after and self._sampling.rate > 0:
+            # A caller who decided against the trace kept the first of its own: here it would be a trace without a root.
+            reason = "first"
+        else:
+            return None
+        unsampled = request.span.get_span_context()  # type: ignore[union-attr]
+        state = kept(reason, request.parent.tracestate if request.parent else "")
+        flags = TraceFlags(unsampled.trace_flags | SAMPLED)
+        context = SpanContext(unsampled.trace_id, unsampled.span_id, False, flags, trace_state(state))
+        remote = request.parent.context() if request.parent is not None else None
+        start = time_ns() - int(duration * 1e9)
+        span = RecordedSpan(self._sink, request.method, SpanKind.SERVER, context, remote, start, {})
+        self._sink.processor.on_start(span)  # type: ignore[arg-type]
+        if request.error is not None:
+            span.record_exception(request.error)
+        return span
+
+    def _end(self, request: Request, span: RecordedSpan, series: _Series, failed: bool) -> None:
+        attributes = request.describe(request.source)
+        attributes["http.request.method"] = request.method
+        if request.route:
+            attributes["http.route"] = request.route
+        if request.status.isdecimal():
+            attributes["http.response.status_code"] = int(request.status)
+        if failed:
+            error = request.error
+            attributes["error.type"] = request.status if error is None else exception_name(type(error))
+            span.set_status(StatusCode.ERROR, None if error is None else type(error).__name__)
+        if span.name == request.method:  # not renamed by the service
+            span.update_name(series.name)
+        span.fill(attributes)
+        span.end()
+
+
+class Request:
+    """One request in flight. The adapter sets `status` (three digits) and `route` (template or ""), and ends it."""
+
+    __slots__ = (
+        "_server",
+        "active",
+        "before",
+        "describe",
+        "error",
+        "method",
+        "parent",
+        "route",
+        "source",
+        "span",
+        "started",
+        "status",
+        "task",
+        "thread",
+    )
+
+    active: Gauge
+    started: float
+    thread: int
+
+    def __init__(self, server: ServerRequests, source: Any, describe: Describe, method: str) -> None:
+        self._server: ServerRequests | None = server
+        self.source = source
+        self.describe = describe
+        self.method = method
+        self.status = ""
+        self.route = ""
+        self.error: BaseException | None = None
+        self.parent: Parent | None = None
+        self.span: RecordedSpan | UnsampledSpan | None = None
+        self.before: Context | None = None
+        self.task: Any = None  # the asyncio task that answers it
+
+    def failed(self, error: BaseException) -> None:
+        """Step 4: the application raised, or a framework turned an exception into its 500 page."""
+        if error is self.error or self._server is None:
+            return  # noted when the framework saw it, before it let it through
+        self.error = error
+        if type(self.span) is RecordedSpan:
+            self.span.record_exception(error)
+        from spanwise.diagnosis.exceptions import EXCEPTIONS  # only a service that fails needs it
+
+        EXCEPTIONS.note(error, f"{self.method} {self.route}".rstrip(), self.known_trace_id)
+
+    @property
+    def known_trace_id(self) -> str:
+        """32 hexadecimal digits; "" where no trace id was made yet, which asking must not change."""
+        context = getattr(self.span, "_context", None)
+        known = context.trace_id if context is not None else self.parent.trace_id if self.parent is not None else 0
+        return f"{known:032x}" if known else ""
+
+    def find_route(self, route: Callable[..., str], *arguments: Any) -> None:
+        """Sets the template by an adapter's or a user's function, whose fault must not become the request's."""
+        try:
+            self.route = route(*arguments)
+        except Exception:
+            _log.exception("spanwise: the route of a request could not be told.")
+
+    def enter(self, span: RecordedSpan | UnsampledSpan, context: Context) -> None:
+        """Step 2."""
+        self.span = span
+        self.before = otel_context.get_current()
+        otel_context.attach(set_span_in_context(span, context))
+
+    def end(self) -> None:
+        """`finish` and `leave`, where both happen in the same place."""
+        self.finish()
+        self.leave()
+
+    def leave(self) -> None:
+        """Makes current again what was current before the request.
+
+        Not by the token of attaching: a token is good in one context only, and a body may be closed in another thread,
+        task or context than it began in. There, nothing of ours is current.
+        """
+        before = self.before
+        if before is not None and get_current_span() is self.span:
+            self.before = None
+            otel_context.attach(before)
+
+    def finish(self) -> None:
+        """Step 5, once; whatever goes wrong here is ours and stays here."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        LIVE.discard(self)
+        duration = perf_counter() - self.started
+        self.active.dec()
+        if not self.status and self.error is not None:
+            self.status = "500"  # what every server answers for an application that raised before its first byte
+        try:
+            server.finish(self, duration)
+        except Exception:
+            _log.exception("spanwise: a finished request could not be recorded.")
+        # The server's request object and the traceback refer back to this one: without this, each request would be
+        # garbage that only the cycle collector frees.
+        self.source = self.error = self.task = None
+
+
+# The requests that are being answered: put in and taken out in single steps of the interpreter, looked at by /admin.
+LIVE: set[Request] = set()
+
+
+def _parent_in(context: Context) -> Parent | None:
+    """What a propagator extracted, as our own value."""
+    found = get_current_span(context).get_span_context()
+    if not found.is_valid:
+        return None
+    flags = int(found.trace_flags) & (SAMPLED | RANDOM)
+    return Parent(found.trace_id, found.span_id, flags, found.trace_state.to_header() if found.trace_state else "")
+
+
+def split_host(host: str, default_port: int) -> tuple[str, int]:
+    """`"example.org:8080"`, `"[::1]:80"` -> name and port; the default when there is none or it is not a number."""
+    name, colon, port = host.rpartition(":")
+    if not colon or host.endswith("]") or not port.isdecimal() or len(port) > _MAX_PORT_DIGITS:
+        return host.strip("[]"), default_port
+    return name.strip("[]"), int(port)

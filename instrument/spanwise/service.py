@@ -1,0 +1,520 @@
+"""`spanwise.instrument`: puts the parts together, once per process, in an order that can be read from top to bottom."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from spanwise import __version__, cardinality, health, logs, metrics, objectives, runtime, standard, tasks
+from spanwise.admin import make_application, start_admin
+from spanwise.admin.guard import Guard
+from spanwise.configuration import INSTRUMENT_SETTINGS
+from spanwise.diagnosis.recorder import recorder_of
+from spanwise.http import django, flask, httpx, requests, starlette, urllib3, urllib_request
+from spanwise.http.asgi import ASGIMiddleware
+from spanwise.http.asgi import no_route as no_asgi_route
+from spanwise.http.client import ClientRequests
+from spanwise.http.server import ServerRequests
+from spanwise.http.wsgi import WSGIMiddleware
+from spanwise.http.wsgi import no_route as no_wsgi_route
+from spanwise.identity import Identity, identify
+from spanwise.import_hook import when_imported
+from spanwise.redaction import Redaction
+from spanwise.registration import Registration, reachable_host
+from spanwise.settings import SettingError, Settings, resolve
+from spanwise.tracing import propagation
+from spanwise.tracing.exporter import DROP_REASONS, ExportLimits, SpanExporter
+from spanwise.tracing.outage import Outage
+from spanwise.tracing.policy_fetch import PolicyFetch, PolicyInForce, PolicyWatch
+from spanwise.tracing.sampling import HeadSampler, HeadSampling
+from spanwise.tracing.spans import SpanSink
+from spanwise.tracing.transport import FunctionTransport, HttpTransport, Transport
+from spanwise.workers import Presence
+
+if TYPE_CHECKING:
+    from spanwise.admin.application import Application
+    from spanwise.admin.server import AdminServer
+
+_log = logging.getLogger("spanwise")
+# A resource attribute of the identity that Prometheus gets on every line is not repeated in target_info.
+_TARGET_INFO = {a: label for a, label in standard.IDENTITY_ATTRIBUTES.items() if label in standard.TARGET_INFO.labels}
+# What the registry is told of an instance: who it is, and nothing else.
+_REGISTERED = frozenset(standard.IDENTITY_ATTRIBUTES) - {"service.instance.id", "spanwise.admin.url"}
+
+# Each says whether an application is its own (`matches`) and instruments it in place (`attach`).
+_FRAMEWORKS = (flask, starlette, django)
+# Each names the module of a client library (`MODULE`) and instruments it (`hook`).
+_CLIENTS = (requests, httpx, urllib3, urllib_request)
+
+Export = Callable[[bytes], None]
+# The route template of a WSGI environ or an ASGI scope, "" for none.
+RouteOf = Callable[[Any], str]
+
+_lock = threading.Lock()
+_current: Instrumentation | None = None
+_admin_application: Application | None = None
+
+
+class InstrumentError(TypeError):
+    """`instrument` was given something it cannot instrument."""
+
+
+def instrument(
+    app: Any = None,
+    *,
+    service: str | None = None,
+    version: str | None = None,
+    owner: str | None = None,
+    environment: str | None = None,
+    collector: str | None = None,
+    sample_rate: float | None = None,
+    admin_host: str | None = None,
+    admin_port: int | None = None,
+    untraced: Sequence[str] = (),
+    route: RouteOf | None = None,
+    export: Export | None = None,
+) -> Instrumentation:
+    """Instruments a service: metrics, spans, /admin, registration. One line, before or after routes are added.
+
+    `app` is a Flask, Django, FastAPI or Starlette application (instrumented in place) or any WSGI or ASGI callable
+    (serve `Instrumentation.app`; `route` tells the template of a request from its environ or scope); without one, only
+    the process itself and its HTTP clients. What is not given comes from the environment; docs/settings.md lists it.
+    `collector` is the collector's address, `sample_rate` from 0 to 1, `untraced` path prefixes that make no spans,
+    `export` a function that takes encoded OTLP requests in place of HTTP.
+
+    A process is instrumented once: called again it adds `app` and keeps everything else. Raises SettingError for a
+    wrong value and InstrumentError for an application it does not know.
+    """
+    global _current
+    with _lock:
+        if _current is None or _current.closed:
+            arguments = {
+                "SPANWISE_COLLECTOR_URL": collector,
+                "SPANWISE_ADMIN_HOST": admin_host,
+                "SPANWISE_ADMIN_PORT": None if admin_port is None else str(admin_port),
+                "OTEL_TRACES_SAMPLER_ARG": None if sample_rate is None else str(sample_rate),
+            }
+            settings = resolve(INSTRUMENT_SETTINGS, arguments)
+            limits = _span_limits()
+            propagation.check(settings["OTEL_PROPAGATORS"])
+            identity = identify(
+                service=service,
+                version=version,
+                environment=environment,
+                owner=owner,
+                otel_service_name=settings["OTEL_SERVICE_NAME"],
+                otel_attributes=settings["OTEL_RESOURCE_ATTRIBUTES"] or {},
+            )
+            _current = _start(identity, settings, limits, export)
+        elif service is not None and service != _current.identity.service_name:
+            _log.warning(
+                "spanwise: this process is already instrumented as %r; the name %r is ignored.",
+                _current.identity.service_name,
+                service,
+            )
+        if app is not None:
+            _current.add(app, tuple(untraced), route)
+        return _current
+
+
+@dataclass(slots=True)
+class Instrumentation:
+    """An instrumented process. `app` is what a server should serve: the application, wrapped where it had to be."""
+
+    identity: Identity
+    settings: Settings
+    sampling: HeadSampling
+    tracer_provider: TracerProvider
+    workers: Presence
+    _requests: ServerRequests
+    _redaction: Redaction
+    _exporter: SpanExporter | None
+    app: Any = None
+    closed: bool = False
+
+    @property
+    def admin(self) -> AdminServer | None:
+        """The admin server, None where this machine gave out no port or another worker of the service has it."""
+        return self.workers.admin
+
+    @property
+    def admin_url(self) -> str | None:
+        """`"http://127.0.0.1:9990"`, the same in all workers; None where this machine gave out no port."""
+        return self.workers.admin_url
+
+    def add(self, app: Any, untraced: tuple[str, ...] = (), route: RouteOf | None = None) -> None:
+        """Instruments one more application of this process; one that is instrumented already stays as it is."""
+        self._requests.add_untraced(untraced)
+        for framework in _FRAMEWORKS:
+            if framework.matches(app):
+                framework.attach(app, self._requests, self._redaction)
+                self.app = app
+                return
+        if isinstance(app, (WSGIMiddleware, ASGIMiddleware)):
+            self.app = app
+        elif not callable(app):
+            raise InstrumentError(
+                f"spanwise cannot instrument a {type(app).__name__}: give a Flask, Django, FastAPI or Starlette"
+                " application, or a WSGI or ASGI callable."
+            )
+        elif iscoroutinefunction(app) or iscoroutinefunction(type(app).__call__):
+            self.app = ASGIMiddleware(app, self._requests, self._redaction, _asgi_route(route))
+        else:
+            self.app = WSGIMiddleware(app, self._requests, self._redaction, route or no_wsgi_route)
+
+    def force_flush(self, timeout_s: float = 5.0) -> bool:
+        """Waits until all spans that have ended are sent; False when time ran out."""
+        return self._exporter is None or self._exporter.force_flush(int(timeout_s * 1000))
+
+    def shutdown(self, timeout_s: float = 2.0) -> None:
+        """Sends what is left and says goodbye, in at most `timeout_s`; /admin goes last."""
+        if self.closed:
+            return
+        self.closed = True
+        until = time.monotonic() + timeout_s
+        self.workers.say_goodbye(timeout_s / 4)
+        if self._exporter is not None:
+            self._exporter.shutdown(max(0.1, until - time.monotonic()))
+        self.workers.end(0.2)
+        atexit.unregister(self.shutdown)
+
+
+def _asgi_route(route: RouteOf | None) -> Callable[[Any, str], str]:
+    if route is None:
+        return no_asgi_route
+    return lambda scope, root_path: route(scope)
+
+
+@dataclass(frozen=True, slots=True)
+class _HttpInstruments:
+    server_duration: Histogram
+    server_active: Gauge
+    client_duration: Histogram
+    exported: Counter
+    dropped: Counter
+    queue_size: Gauge
+
+
+@cache
+def _instruments() -> _HttpInstruments:
+    instruments = _HttpInstruments(
+        metrics.from_standard(Histogram, standard.HTTP_SERVER_REQUEST_DURATION),
+        metrics.from_standard(Gauge, standard.HTTP_SERVER_ACTIVE_REQUESTS),
+        metrics.from_standard(Histogram, standard.HTTP_CLIENT_REQUEST_DURATION),
+        metrics.from_standard(Counter, standard.SPANS_EXPORTED),
+        metrics.from_standard(Counter, standard.SPANS_DROPPED),
+        metrics.from_standard(Gauge, standard.SPAN_QUEUE_SIZE),
+    )
+    # Each reason exists from the start, exporter or not: who has dropped nothing shows 0 and not nothing.
+    for reason in DROP_REASONS:
+        instruments.dropped.labels(reason)
+    return instruments
+
+
+def _start(identity: Identity, settings: Settings, limits: SpanLimits, export: Export | None) -> Instrumentation:
+    cardinality.set_max_label_sets(settings["SPANWISE_MAX_LABEL_SETS"])
+    instruments = _instruments()
+    runtime.start()
+    exports = _exports(settings, export)
+    sampling = _sampling(settings, exports=exports)
+    outage = Outage(_collector_address(settings))
+    workers = Presence(_Face(identity, settings, sampling, exports, outage))
+    workers.begin()
+    if workers.admin_url is not None:
+        identity = identity.with_attributes(spanwise_admin_url=workers.admin_url)
+    logs.set_service_name(identity.service_name)
+
+    redaction = Redaction(settings["SPANWISE_REDACT"] or ())
+    exporter = _exporter(settings, export, outage, instruments, redaction)
+    instruments.queue_size.set_function(lambda: float(exporter.queue_size) if exporter is not None else 0.0)
+    provider = TracerProvider(
+        sampler=HeadSampler(sampling), resource=Resource.create(identity.attributes), shutdown_on_exit=False
+    )
+    if exporter is not None:
+        provider.add_span_processor(exporter)
+    _make_global(provider, exporter)
+
+    sink = SpanSink(
+        provider.resource,
+        InstrumentationScope("spanwise", __version__),
+        limits,
+        provider._active_span_processor if exporter is not None else SpanProcessor(),
+        exports=exporter is not None,
+    )
+    propagation.install(settings["OTEL_PROPAGATORS"], sampling)
+    w3c_only = propagation.is_w3c_only(settings["OTEL_PROPAGATORS"])
+    server = ServerRequests(
+        sink,
+        sampling,
+        instruments.server_duration,
+        instruments.server_active,
+        slower_than_s=settings["SPANWISE_KEEP_SLOWER_THAN"],
+        w3c_only=w3c_only,
+        may_force=_may_force(settings),
+    )
+    objectives.when_declared(server.forget_objectives)
+    tasks.trace_with(tasks.TaskSpans(sink, sampling, settings["SPANWISE_KEEP_SLOWER_THAN"]))
+    client = ClientRequests(sink, sampling, instruments.client_duration, redaction, w3c_only=w3c_only)
+    for library in _CLIENTS:
+        when_imported(library.MODULE, partial(library.hook, client=client))
+
+    workers.when_forked(outage.after_fork)
+    if exporter is not None:
+        workers.when_forked(exporter.after_fork)
+    name_process = partial(_name_process, provider, provider.resource)
+    workers.when_forked(name_process)
+    os.register_at_fork(after_in_child=name_process)  # after the SDK's own, which gives each child another instance id
+    started = Instrumentation(identity, settings, sampling, provider, workers, server, redaction, exporter)
+    atexit.register(started.shutdown)
+    return started
+
+
+class _Face:
+    """How a process of this service shows itself to the outside; see `spanwise.workers.presence.Face`."""
+
+    def __init__(
+        self, identity: Identity, settings: Settings, sampling: HeadSampling, exports: bool, outage: Outage
+    ) -> None:
+        self.service = identity.service_name
+        self.host = str(settings["SPANWISE_ADMIN_HOST"])
+        self._identity = identity
+        self._settings = settings
+        self._sampling = sampling
+        self._exports = exports
+        self._outage = outage
+        self._policy_watch = _policy_watch(identity, settings, sampling)
+
+    def rows(self) -> Iterable[standard.Metric]:
+        return (*standard.METRICS, *metrics.declared())
+
+    def make_pages(self, registry: CollectorRegistry) -> None:
+        global _admin_application
+        from spanwise.admin.process import Process
+
+        self._registry = registry
+        process = Process(
+            identity_attributes=self._identity.attributes,
+            registry=registry,
+            settings=self._settings,
+            started_at=time.time(),
+            metrics=self.rows,
+            sampling=self._sampling if self._exports else None,
+            workers=_workers,
+        )
+        _admin_application = make_application(process, self._settings)
+
+    def pages(self) -> Application | None:
+        return _admin_application
+
+    def open(self, port: int | None) -> AdminServer | None:
+        assert _admin_application is not None
+        if not self._settings["SPANWISE_ADMIN_LISTEN"]:
+            return None
+        wanted = self._settings["SPANWISE_ADMIN_PORT"] if port is None else port
+        process = _admin_application.process
+        try:
+            return start_admin(process, host=self.host, port=wanted, settings=self._settings)
+        except OSError as error:
+            _log.warning("spanwise: no admin server: %s:%d cannot be listened on (%s).", self.host, wanted, error)
+            return None
+
+    def announce(self, admin: AdminServer | None, instance_id: str | None) -> Registration | None:
+        shown = self._identity
+        if instance_id is not None:
+            shown = shown.with_attributes(service_instance_id=instance_id)
+        if admin is not None:
+            shown = shown.with_attributes(spanwise_admin_url=admin.url)
+        _set_target_info(shown)
+        _say_who(shown, admin)
+        registration = _registration(shown, self._settings, admin, self._outage)
+        if registration is not None:
+            registration.start()
+        return registration
+
+    def watch(self) -> None:
+        health.start()
+        recorder_of(self._registry)
+        if self._policy_watch is not None:
+            self._policy_watch.start()
+
+    def goodbye(self, timeout_s: float) -> None:
+        url = self._settings["SPANWISE_COLLECTOR_URL"]
+        if url is not None:
+            headers = _headers(self._settings)
+            Registration(url, self._identity.instance_id, dict, headers, self._outage).withdraw(timeout_s)
+
+    def end(self) -> None:
+        if _current is not None:
+            _current.shutdown()
+
+
+def _name_process(provider: TracerProvider, resource: Resource) -> None:
+    """In a forked child: its spans say which process they are of, and are of the same instance as its siblings'.
+
+    In place, because spans and tracers hold the resource.
+    """
+    attributes = {**resource.attributes, "process.pid": str(os.getpid())}
+    resource._attributes = Resource(attributes).attributes  # type: ignore[assignment]
+    provider._resource = resource
+    for tracer in getattr(provider, "_tracers", {}).values():
+        tracer.resource = resource
+
+
+def current() -> Instrumentation | None:
+    """What `instrument` returned in this process, None before."""
+    return _current
+
+
+def _workers() -> Presence | None:
+    return None if _current is None else _current.workers
+
+
+def admin_application() -> Application | None:
+    """The admin pages of this process, for whoever serves them inside the application."""
+    return _admin_application
+
+
+def _set_target_info(identity: Identity) -> None:
+    present = {label: identity.attributes.get(attribute, "") for attribute, label in _TARGET_INFO.items()}
+    REGISTRY.set_target_info({label: value for label, value in present.items() if value})
+
+
+def _collector_address(settings: Settings) -> str:
+    """As it may be written into the log."""
+    return Redaction().url(
+        settings["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+        or settings["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        or settings["SPANWISE_COLLECTOR_URL"]
+        or ""
+    )
+
+
+def _span_limits() -> SpanLimits:
+    """OpenTelemetry's own, from OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and its like. Raises SettingError."""
+    try:
+        return SpanLimits()
+    except ValueError as error:
+        raise SettingError(f"{error}. It bounds what a span may hold.") from None
+
+
+def _traces_url(settings: Settings) -> str | None:
+    if settings["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]:
+        return str(settings["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+    base = settings["OTEL_EXPORTER_OTLP_ENDPOINT"] or settings["SPANWISE_COLLECTOR_URL"]
+    return f"{base}/v1/traces" if base else None
+
+
+def _exports(settings: Settings, export: Export | None) -> bool:
+    """Whether spans go anywhere."""
+    if settings["OTEL_SDK_DISABLED"] or settings["OTEL_TRACES_EXPORTER"] == "none":
+        return False
+    return export is not None or _traces_url(settings) is not None
+
+
+def _exporter(
+    settings: Settings, export: Export | None, outage: Outage, instruments: _HttpInstruments, redaction: Redaction
+) -> SpanExporter | None:
+    if not _exports(settings, export):
+        return None
+    url = _traces_url(settings)
+    if export is not None:
+        transport: Transport = FunctionTransport(export)
+    else:
+        assert url is not None
+        transport = HttpTransport(
+            url,
+            {**_headers(settings), **(settings["OTEL_EXPORTER_OTLP_TRACES_HEADERS"] or {})},
+            compress=settings["OTEL_EXPORTER_OTLP_COMPRESSION"] == "gzip",
+            user_agent=f"spanwise/{__version__}",
+        )
+    limits = ExportLimits(
+        max_queue=settings["OTEL_BSP_MAX_QUEUE_SIZE"],
+        max_batch=settings["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"],
+        delay_s=settings["OTEL_BSP_SCHEDULE_DELAY"] / 1000,
+        timeout_s=settings["OTEL_EXPORTER_OTLP_TIMEOUT"] / 1000,
+    )
+    return SpanExporter(transport, limits, outage, instruments.exported, instruments.dropped, redaction)
+
+
+def _headers(settings: Settings) -> Mapping[str, str]:
+    return settings["OTEL_EXPORTER_OTLP_HEADERS"] or {}
+
+
+def _sampling(settings: Settings, *, exports: bool) -> HeadSampling:
+    kind: str = settings["OTEL_TRACES_SAMPLER"]
+    rate: float = settings["OTEL_TRACES_SAMPLER_ARG"]
+    if settings.source("OTEL_TRACES_SAMPLER_ARG") != "argument" and kind.endswith(("always_on", "always_off")):
+        rate = 1.0 if kind.endswith("always_on") else 0.0  # an argument of `instrument` beats the environment
+    return HeadSampling(rate if exports else 0.0, parent_based=kind.startswith("parentbased"))
+
+
+def _may_force(settings: Settings) -> Callable[[str], bool] | None:
+    """Whether a text is the admin token; None where no token is configured."""
+    if not settings["SPANWISE_ADMIN_TOKEN"] and not settings["SPANWISE_ADMIN_TOKEN_FILE"]:
+        return None
+    guard = Guard.from_settings(settings)
+    return lambda offered: guard.token_like(offered) is not None
+
+
+def _make_global(provider: TracerProvider, exporter: SpanExporter | None) -> None:
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        _log.warning(
+            "spanwise: another tracer provider is set already; its spans are exported too, with its own sampling."
+        )
+        if exporter is not None:
+            existing.add_span_processor(exporter)
+        return
+    trace.set_tracer_provider(provider)
+
+
+def _registration(
+    identity: Identity, settings: Settings, admin: AdminServer | None, outage: Outage
+) -> Registration | None:
+    url = settings["SPANWISE_COLLECTOR_URL"]
+    if url is None or admin is None:
+        return None
+
+    def instance() -> dict[str, object]:
+        host = reachable_host(admin.host, url)
+        address = f"[{host}]:{admin.port}" if ":" in host else f"{host}:{admin.port}"
+        return {
+            "identity": {key: value for key, value in identity.attributes.items() if key in _REGISTERED},
+            "metrics": f"{address}/metrics",
+            "admin_url": f"{admin.scheme}://{address}",
+        }
+
+    return Registration(url, identity.instance_id, instance, _headers(settings), outage)
+
+
+def _policy_watch(identity: Identity, settings: Settings, sampling: HeadSampling) -> PolicyWatch | None:
+    """None where no collector is known, and where the sampler is one that leaves nothing to decide."""
+    url = settings["SPANWISE_COLLECTOR_URL"]
+    if url is None or not _exports(settings, None) or not settings["OTEL_TRACES_SAMPLER"].endswith("traceidratio"):
+        return None
+    fetch = PolicyFetch(url, identity.service_name, _headers(settings), PolicyInForce(sampling))
+    return PolicyWatch(fetch.fetch)
+
+
+def _say_who(identity: Identity, admin: AdminServer | None) -> None:
+    if identity.name_source not in ("argument", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        _log.warning(
+            "spanwise: the service is called %r, after %s; name it by instrument(service=...) or OTEL_SERVICE_NAME.",
+            identity.service_name,
+            identity.name_source,
+        )
+    _log.info("spanwise: %s is instrumented; admin at %s", identity.service_name, admin.url if admin else "no port")

@@ -1,0 +1,249 @@
+"""From finished spans to the collector: a bounded queue, one thread, batches, retries. It never blocks a request.
+
+A span waits at most the schedule delay; a batch goes earlier when it is full. While the collector is away the batch at
+hand is tried again with growing, jittered pauses, the queue fills up, and then new spans are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from prometheus_client import Counter
+
+from spanwise.pace import Pace
+from spanwise.redaction import Redaction
+from spanwise.tracing.otlp import encode_request, encode_span
+from spanwise.tracing.outage import Outage
+from spanwise.tracing.transport import Sent, Transport
+
+_log = logging.getLogger("spanwise")
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+# A batch older than this is given up, so that what is sent after a long outage is what happened last.
+_BATCH_PATIENCE_S = 60.0
+# While the queue is this full, the exporter no longer gives way to the service.
+_URGENT_SHARE = 0.25
+PARTY = "exporter"
+DROP_REASONS = ("queue_full", "refused", "timeout", "shutdown")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportLimits:
+    """`delay_s`: how long a span may wait for company. `timeout_s`: of one request."""
+
+    max_queue: int
+    max_batch: int
+    delay_s: float
+    timeout_s: float
+
+
+class SpanExporter(SpanProcessor):
+    """The processor at the end of the pipeline, with its own thread from the first span on."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        limits: ExportLimits,
+        outage: Outage,
+        exported: Counter,
+        dropped: Counter,
+        redaction: Redaction | None = None,
+    ) -> None:
+        self._redaction = redaction or Redaction()
+        self._transport = transport
+        self._limits = limits
+        self._outage = outage
+        self._exported = exported
+        self._dropped = {reason: dropped.labels(reason) for reason in DROP_REASONS}
+        self._queue: deque[ReadableSpan] = deque()
+        self._urgent_size = max(1, int(limits.max_queue * _URGENT_SHARE))
+        self._reset()
+        os.register_at_fork(after_in_child=self.after_fork)
+
+    def _reset(self) -> None:
+        self._wake = threading.Event()
+        self._idle = threading.Condition()
+        self._busy = False
+        self._flushing = False
+        self._at_hand = 0  # spans of the batch that is on its way
+        self._settle_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+        self._deadline: float | None = None  # set when shutting down
+        self._closed = False
+
+    def after_fork(self) -> None:
+        """A child has its parent's queue and connection, but not its thread: it starts with neither."""
+        self._queue.clear()
+        self._transport.close()
+        self._reset()
+
+    @property
+    def queue_size(self) -> int:
+        return len(self._queue)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        pass
+
+    def on_end(self, span: ReadableSpan) -> None:
+        context = span.get_span_context()
+        if context is None or not context.trace_flags.sampled:
+            return
+        if len(self._queue) >= self._limits.max_queue or self._closed:
+            self._dropped["shutdown" if self._closed else "queue_full"].inc()
+            return
+        self._queue.append(span)
+        if not self._wake.is_set():
+            self._wake.set()
+            if self._thread is None:
+                self._start()
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="spanwise-exporter", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while self._deadline is None:
+            self._wake.wait()
+            self._wait_for_company()
+            # Cleared before the queue is emptied: a span that arrives in between sets it again.
+            self._wake.clear()
+            self._drain()
+        self._drain()
+
+    def _wait_for_company(self) -> None:
+        until = time.monotonic() + self._limits.delay_s
+        while self._deadline is None and not self._flushing and len(self._queue) < self._limits.max_batch:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, 0.05))
+
+    def _drain(self) -> None:
+        self._busy = True
+        try:
+            while self._queue and not self._is_over():
+                batch = self._take()
+                try:
+                    self._export(batch)
+                except Exception:
+                    self._settle(self._dropped["refused"])
+                    _log.exception("spanwise: a batch of %d spans could not be exported and is dropped.", len(batch))
+        finally:
+            with self._idle:
+                self._busy = False
+                self._idle.notify_all()
+
+    def _take(self) -> list[ReadableSpan]:
+        queue = self._queue
+        batch = [queue.popleft() for _ in range(min(len(queue), self._limits.max_batch))]
+        self._at_hand = len(batch)
+        return batch
+
+    def _settle(self, outcome: Counter) -> None:
+        """Counts the batch at hand, once: a shutdown does not wait for a request that hangs."""
+        with self._settle_lock:
+            count, self._at_hand = self._at_hand, 0
+        outcome.inc(count)
+
+    def _is_over(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _export(self, batch: list[ReadableSpan]) -> None:
+        pace = Pace(lambda: len(self._queue) >= self._urgent_size or self._deadline is not None)
+        body = self._encode(batch, pace)
+        began = time.monotonic()
+        pause = _FIRST_PAUSE_S
+        while True:
+            sent = self._transport.send(body, self._request_timeout())
+            if sent.ok:
+                self._settle(self._exported)
+                self._outage.worked(PARTY)
+                return
+            self._outage.failed(PARTY, sent.reason)
+            reason = self._give_up(sent, began)
+            if reason:
+                self._settle(self._dropped[reason])
+                return
+            self._pause(sent.retry_after_s or pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _encode(self, batch: list[ReadableSpan], pace: Pace) -> bytes:
+        """The request of a batch, without the spans that cannot be encoded, such as one with a time that is a float."""
+        try:
+            return encode_request(batch, pace, self._redaction)
+        except Exception:
+            good = [span for span in batch if self._can_be_encoded(span)]
+        body = encode_request(good, pace, self._redaction)
+        self._at_hand = len(good)
+        return body
+
+    def _can_be_encoded(self, span: ReadableSpan) -> bool:
+        try:
+            encode_span(span, self._redaction)
+        except Exception as error:
+            self._dropped["refused"].inc()
+            _log.warning("spanwise: the span %r cannot be encoded and is dropped (%s).", span.name, error)
+            return False
+        return True
+
+    def _give_up(self, sent: Sent, began: float) -> str:
+        """Why the batch is dropped, or "" to try again."""
+        if not sent.retry:
+            return "refused"
+        if self._is_over():
+            return "shutdown"
+        return "timeout" if time.monotonic() - began > _BATCH_PATIENCE_S else ""
+
+    def _request_timeout(self) -> float:
+        if self._deadline is None:
+            return self._limits.timeout_s
+        return max(0.05, min(self._limits.timeout_s, self._deadline - time.monotonic()))
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (now := time.monotonic()) < until:
+            if self._deadline is not None and until > self._deadline:
+                until = self._deadline
+            time.sleep(max(0.0, min(until - now, 0.1)))
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Waits until everything that has ended is sent or given up; False when time ran out."""
+        until = time.monotonic() + timeout_millis / 1000
+        self._flushing = True
+        try:
+            with self._idle:
+                while self._queue or self._busy:
+                    left = until - time.monotonic()
+                    if left <= 0:
+                        return False
+                    self._wake.set()
+                    self._idle.wait(min(left, 0.05))
+            return True
+        finally:
+            self._flushing = False
+
+    def shutdown(self, timeout_s: float = 2.0) -> None:
+        """Sends what is left within `timeout_s`, and drops and counts the rest. Safe to call twice."""
+        if self._closed:
+            return
+        self._deadline = time.monotonic() + timeout_s
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s + 0.3)
+        self._closed = True
+        self._settle(self._dropped["shutdown"])
+        while self._queue:
+            self._take()
+            self._settle(self._dropped["shutdown"])
+        self._transport.close()

@@ -1,0 +1,237 @@
+"""Finished spans as OTLP protobuf, written by hand: no protobuf library in services.
+
+The messages are those of opentelemetry-proto (collector, trace, common and resource, all v1); field numbers stand
+beside each tag. A field is its tag byte(s), then a varint, 4 or 8 fixed bytes, or a varint length and that many bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from struct import Struct
+from typing import Any
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, Status
+
+from spanwise.redaction import Redaction
+from spanwise.tracing.spans import RecordedSpan
+from spanwise.tracing.tracecontext import trace_state_text
+
+_HAS_IS_REMOTE = 0x100  # trace.v1.SpanFlags: the next bit says whether the parent is in another process
+_IS_REMOTE = 0x200
+_DEFAULT_REDACTION = Redaction()
+_MASK_64 = (1 << 64) - 1
+_LOW_64, _HIGH_64 = -(1 << 63), (1 << 63) - 1
+_TWO_FIXED64 = Struct("<BQBQ").pack
+_FIXED64 = Struct("<Q").pack
+_FIXED32 = Struct("<I").pack
+_DOUBLE = Struct("<d").pack
+
+# Encoded attributes whose text is short are kept: method, route, scheme and status repeat on every span.
+_MAX_CACHED_TEXT = 64
+_MAX_CACHED = 4096
+_cached_texts: dict[tuple[str, str], bytes] = {}
+
+
+def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return _ONE_BYTE[value]
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+_ONE_BYTE = tuple(bytes((value,)) for value in range(0x80))
+
+
+def _text(text: str) -> bytes:
+    # A lone surrogate is not UTF-8 and would make the receiver refuse the whole request.
+    return text.encode("utf-8", "replace")
+
+
+def _field(tag: bytes, payload: bytes) -> bytes:
+    return tag + _varint(len(payload)) + payload
+
+
+def _digits(value: int) -> str:
+    """An integer that 64 bits do not hold is sent as text (opentelemetry-specification, attribute type mapping)."""
+    try:
+        return str(value)
+    except ValueError:
+        return hex(value)  # Python refuses to write thousands of decimal digits
+
+
+def _value(value: Any) -> bytes:
+    """common.v1.AnyValue: string=1 bool=2 int=3 double=4 array=5 kvlist=6 bytes=7; none of them for None."""
+    if isinstance(value, str):
+        return _field(b"\x0a", _text(value))
+    if isinstance(value, bool):
+        return b"\x10\x01" if value else b"\x10\x00"
+    if isinstance(value, int):
+        return b"\x18" + _varint(value & _MASK_64) if _LOW_64 <= value <= _HIGH_64 else _value(_digits(value))
+    if isinstance(value, float):
+        return b"\x21" + _DOUBLE(value)
+    if isinstance(value, bytes):
+        return _field(b"\x3a", value)
+    if isinstance(value, Mapping):
+        items = (_field(b"\x0a", _key_value(str(key), item)) for key, item in value.items())
+        return _field(b"\x32", b"".join(items))
+    if isinstance(value, Sequence):
+        return _field(b"\x2a", b"".join(_field(b"\x0a", _value(item)) for item in value))
+    return b"" if value is None else _field(b"\x0a", _text(str(value)))
+
+
+def _key_value(key: str, value: Any) -> bytes:
+    """common.v1.KeyValue: key=1 value=2."""
+    return _field(b"\x0a", _text(key)) + _field(b"\x12", _value(value))
+
+
+def _attribute(tag: bytes, key: str, value: Any) -> bytes:
+    if type(value) is not str or len(value) > _MAX_CACHED_TEXT:
+        return _field(tag, _key_value(key, value))
+    encoded = _cached_texts.get((key, value))
+    if encoded is None:
+        encoded = _key_value(key, value)
+        if len(_cached_texts) >= _MAX_CACHED:
+            _cached_texts.clear()
+        _cached_texts[key, value] = encoded
+    return _field(tag, encoded)
+
+
+def _attributes(tag: bytes, attributes: Mapping[str, Any] | None) -> bytes:
+    if not attributes:
+        return b""
+    return b"".join([_attribute(tag, key, value) for key, value in attributes.items()])
+
+
+def _count(tag: bytes, count: int) -> bytes:
+    return tag + _varint(count) if count else b""
+
+
+def _event(event: Event, redaction: Redaction) -> bytes:
+    """trace.v1.Span.Event: time=1 name=2 attributes=3 dropped_attributes_count=4."""
+    attributes = event.attributes
+    if event.name == "exception" and attributes:
+        attributes = redaction.exception(attributes)
+    return (
+        b"\x09"
+        + _FIXED64(event.timestamp)
+        + _field(b"\x12", _text(event.name))
+        + _attributes(b"\x1a", attributes)
+        + _count(b"\x20", event.dropped_attributes)
+    )
+
+
+def _link(link: Link) -> bytes:
+    """trace.v1.Span.Link: trace_id=1 span_id=2 trace_state=3 attributes=4 dropped_attributes_count=5 flags=6."""
+    context = link.context
+    state = trace_state_text(context.trace_state)
+    return (
+        b"\x0a\x10"
+        + context.trace_id.to_bytes(16, "big")
+        + b"\x12\x08"
+        + context.span_id.to_bytes(8, "big")
+        + (_field(b"\x1a", _text(state)) if state else b"")
+        + _attributes(b"\x22", link.attributes)
+        + _count(b"\x28", link.dropped_attributes)
+        + b"\x35"
+        + _FIXED32(_flags(context, context))
+    )
+
+
+def _flags(context: SpanContext, seen_from: SpanContext | None) -> int:
+    remote = _IS_REMOTE if seen_from is not None and seen_from.is_remote else 0
+    return context.trace_flags & 0xFF | _HAS_IS_REMOTE | remote
+
+
+def _status(status: Status) -> bytes:
+    """trace.v1.Status: message=2 code=3 (unset=0 ok=1 error=2)."""
+    described = _field(b"\x12", _text(status.description)) if status.description else b""
+    return described + _count(b"\x18", status.status_code.value)
+
+
+def encode_span(span: ReadableSpan, redaction: Redaction = _DEFAULT_REDACTION) -> bytes:
+    """trace.v1.Span."""
+    context = span.get_span_context()
+    if context is None:
+        raise ValueError(f"span {span.name!r} has no context")
+    state = context.trace_state
+    parent = span.parent
+    attributes = span._attributes  # the property wraps it in a proxy for each call
+    if attributes and not (type(span) is RecordedSpan and type(attributes) is dict):  # else somebody added to them
+        attributes = redaction.attributes(attributes)
+    start = span.start_time or 0
+    parts = [
+        b"\x0a\x10",
+        context.trace_id.to_bytes(16, "big"),
+        b"\x12\x08",
+        context.span_id.to_bytes(8, "big"),
+        _field(b"\x1a", _text(trace_state_text(state))) if state else b"",
+        b"\x22\x08" + parent.span_id.to_bytes(8, "big") if parent is not None else b"",
+        _field(b"\x2a", _text(span.name)),
+        b"\x30" + _ONE_BYTE[span.kind.value + 1],  # OTLP counts from unspecified=0, the SDK from internal=0
+        _TWO_FIXED64(0x39, start, 0x41, max(span.end_time or 0, start)),
+        _attributes(b"\x4a", attributes),
+        _count(b"\x50", span.dropped_attributes),
+    ]
+    if span._events:
+        parts += [_field(b"\x5a", _event(event, redaction)) for event in span.events]
+        parts.append(_count(b"\x60", span.dropped_events))
+    if span._links:
+        parts += [_field(b"\x6a", _link(link)) for link in span.links]
+        parts.append(_count(b"\x70", span.dropped_links))
+    parts.append(_field(b"\x7a", _status(span.status)))
+    parts.append(b"\x85\x01" + _FIXED32(_flags(context, parent)))
+    return b"".join(parts)
+
+
+def _resource(resource: Resource) -> bytes:
+    """resource.v1.Resource: attributes=1."""
+    return _attributes(b"\x0a", resource.attributes)
+
+
+def _scope(scope: InstrumentationScope) -> bytes:
+    """common.v1.InstrumentationScope: name=1 version=2 attributes=3."""
+    return (
+        _field(b"\x0a", _text(scope.name))
+        + (_field(b"\x12", _text(scope.version)) if scope.version else b"")
+        + _attributes(b"\x1a", getattr(scope, "attributes", None))
+    )
+
+
+def encode_request(
+    spans: Iterable[ReadableSpan],
+    give_way: Callable[[], None] = lambda: None,
+    redaction: Redaction = _DEFAULT_REDACTION,
+) -> bytes:
+    """One collector.trace.v1.ExportTraceServiceRequest; `give_way` is called between spans.
+
+    Spans are grouped by resource and scope; within a group they keep their order.
+    """
+    groups: dict[int, tuple[Resource, dict[int, tuple[InstrumentationScope | None, list[bytes]]]]] = {}
+    for span in spans:
+        resource, scope = span.resource, span.instrumentation_scope
+        scopes = groups.setdefault(id(resource), (resource, {}))[1]
+        encoded = scopes.setdefault(id(scope), (scope, []))[1]
+        encoded.append(_field(b"\x12", encode_span(span, redaction)))  # ScopeSpans.spans=2
+        give_way()
+    return b"".join(_resource_spans(resource, list(scopes.values())) for resource, scopes in groups.values())
+
+
+def _resource_spans(resource: Resource, scopes: list[tuple[InstrumentationScope | None, list[bytes]]]) -> bytes:
+    """ResourceSpans: resource=1 scope_spans=2 schema_url=3; ScopeSpans: scope=1 spans=2 schema_url=3."""
+    parts = [_field(b"\x0a", _resource(resource))]
+    for scope, encoded in scopes:
+        schema_url = (scope.schema_url or "") if scope else ""
+        inner = [_field(b"\x0a", _scope(scope) if scope else b""), *encoded]
+        if schema_url:
+            inner.append(_field(b"\x1a", _text(schema_url)))
+        parts.append(_field(b"\x12", b"".join(inner)))
+    if resource.schema_url:
+        parts.append(_field(b"\x1a", _text(resource.schema_url)))
+    return _field(b"\x0a", b"".join(parts))

@@ -1,0 +1,3 @@
+-- One artist of a new catalogue.
+INSERT INTO artists (artist_id, name)
+VALUES (:artist_id, :name)

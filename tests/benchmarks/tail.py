@@ -1,0 +1,76 @@
+"""What the exporter and the scrape do to the slowest requests, and what busy threads do to the exporter and the scrape.
+
+Interleaved rounds of separate processes: idle (neither exporter nor scrape), ours, and OpenTelemetry's
+BatchSpanProcessor with its OTLP exporter beside prometheus-client's generate_latest. Medians over rounds.
+
+    python tail.py [--rounds 3] [--seconds 5]
+
+Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+BUSY_THREADS = (0, 1, 4)
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, str(HERE / "tail_worker.py"), *arguments], check=True, capture_output=True, text=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def medians(rounds: list[dict[str, Any]]) -> dict[str, float]:
+    return {key: round(statistics.median(one[key] for one in rounds), 3) for key in rounds[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    options = parser.parse_args()
+    sink = subprocess.Popen(
+        [sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert sink.stdout is not None
+    address = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
+    seconds = str(options.seconds)
+    latency: dict[str, list[dict[str, Any]]] = {"idle": [], "ours": [], "otel": []}
+    beside: dict[str, list[dict[str, Any]]] = {f"{v}_{n}": [] for v in ("ours", "otel") for n in BUSY_THREADS}
+    try:
+        for _ in range(options.rounds):
+            for variant in random.sample(list(latency), len(latency)):
+                latency[variant].append(run("latency", variant, address, seconds))
+            for name in random.sample(list(beside), len(beside)):
+                variant, threads = name.split("_")
+                beside[name].append(run("throughput", variant, address, seconds, threads))
+    finally:
+        sink.communicate("")
+    requests = {variant: medians(rounds) for variant, rounds in latency.items()}
+    idle = requests["idle"]["p99_ms"]
+    print(
+        json.dumps(
+            {
+                "bench": "tail",
+                "latency": requests,
+                "p99_over_idle": {v: round(requests[v]["p99_ms"] / idle, 2) for v in ("ours", "otel")},
+                "beside_busy_threads": {name: medians(rounds) for name, rounds in beside.items()},
+                "promised": {"ours_p99_over_idle": 1.5, "ours_4_spans_per_s": 5000, "ours_4_scrape_s": 2.0},
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Zipkin's read API, decoded as zipkin-go and Grafana's plugin decode it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from tests.collector.otlp_requests import SECOND, new_span_id, new_trace_id, payload, request, span
+from tests.collector.running_collector import RunningCollector, wait_for
+
+SERVICE = "Zipkin-Shop"
+TRACE, ORPHANS, SHORT = new_trace_id(), new_trace_id(), "0" * 16 + new_span_id()
+ROOT, CHILD = new_span_id(), new_span_id()
+START = time.time_ns() - 60 * SECOND
+FIELDS = {
+    "traceId", "id", "parentId", "name", "kind", "timestamp", "duration", "shared", "debug",
+    "localEndpoint", "remoteEndpoint", "annotations", "tags",
+}  # fmt: skip
+
+
+def check(spans: Any) -> None:
+    """What zipkin-go's model.SpanModel can decode."""
+    for one in spans:
+        assert set(one) <= FIELDS
+        assert re.fullmatch(r"[0-9a-f]{16}|[0-9a-f]{32}", one["traceId"])
+        assert all(re.fullmatch(r"[0-9a-f]{16}", one[key]) for key in ("id", "parentId") if key in one)
+        assert all(type(one[key]) is int and one[key] > 0 for key in ("timestamp", "duration") if key in one)
+        assert all(isinstance(value, str) for value in one["tags"].values())
+        assert all(type(note["timestamp"]) is int for note in one["annotations"])
+
+
+@pytest.fixture(scope="module")
+def api(collector: RunningCollector) -> RunningCollector:
+    root = span(
+        trace_id=TRACE, span_id=ROOT, name="GET /Cart", start_ns=START, duration_ns=3 * SECOND,
+        attributes={"ok": True, "ratio": 0.5, "n": 7, "tag/with": "slash", "list": [1, "a"]},
+    )  # fmt: skip
+    root.events.add(name="cache miss", time_unix_nano=START + 5000)
+    call = span(trace_id=TRACE, parent=ROOT, kind=3, start_ns=START, attributes={"peer.service": "postgres"})
+    collector.send(payload(root, call, service=SERVICE))
+    callee = span(trace_id=TRACE, span_id=CHILD, parent=ROOT, name="charge", start_ns=START, error=True)
+    collector.send(payload(callee, service="zipkin-pay"))
+    orphan = span(trace_id=ORPHANS, parent=new_span_id(), start_ns=START, duration_ns=0)
+    collector.send(payload(orphan, service="zipkin-orphans"))
+    collector.send(payload(span(trace_id=SHORT, start_ns=START), service="zipkin-short"))
+    bare = request(span(trace_id=new_trace_id(), start_ns=START), service="zipkin-bare")
+    bare.resource_spans[0].scope_spans[0].ClearField("scope")
+    collector.send(bare.SerializeToString())
+    wait_for(lambda: "zipkin-bare" in collector.get("/api/v2/services").json, what="the services")
+    wait_for(lambda: collector.get(f"/api/v2/remoteServices?serviceName={SERVICE}").json, what="the peers")
+    return collector
+
+
+def test_the_lists(api: RunningCollector) -> None:
+    answer = api.get("/api/v2/services")
+    assert answer.json == sorted(answer.json) and SERVICE in answer.json
+    assert "max-age=300" in answer.headers["Cache-Control"]
+    assert api.get(f"/api/v2/spans?serviceName={SERVICE.lower()}").json == ["GET /Cart", "GET /things"]
+    assert api.get(f"/api/v2/remoteServices?serviceName={SERVICE}").json == ["postgres"]
+    assert "tag/with" in api.get("/api/v2/autocompleteKeys").json
+    assert api.get("/api/v2/autocompleteValues?key=tag/with").json == ["slash"]
+
+
+def test_a_trace(api: RunningCollector) -> None:
+    spans = api.get(f"/api/v2/trace/{TRACE.upper()}").json
+    check(spans)
+    root = next(one for one in spans if one["id"] == ROOT)
+    assert "parentId" not in root and root["kind"] == "SERVER"
+    assert (root["timestamp"], root["duration"]) == (START // 1000, 3_000_000)
+    assert root["tags"] | {} == {
+        "ok": "true", "ratio": "0.5", "n": "7", "tag/with": "slash", "otel.scope.name": "tests",
+        "list": json.dumps([{"type": "int", "value": "1"}, {"type": "string", "value": "a"}]),
+    }  # fmt: skip
+    assert root["annotations"] == [{"timestamp": START // 1000 + 5, "value": "cache miss"}]
+    assert next(one for one in spans if one["id"] == CHILD)["tags"]["error"] == "true"
+    assert {"serviceName": "postgres"} in [one.get("remoteEndpoint") for one in spans]
+
+
+def test_short_ids(api: RunningCollector) -> None:
+    assert api.get(f"/api/v2/trace/{SHORT[16:]}").json[0]["traceId"] == SHORT[16:]
+    assert api.get(f"/api/v2/trace/{SHORT}").json[0]["traceId"] == SHORT[16:]
+
+
+def test_every_listed_trace_has_a_root(api: RunningCollector) -> None:
+    traces = api.get("/api/v2/traces?serviceName=zipkin-orphans&spanName=GET%20/things").json
+    assert len(traces) == 1
+    check(traces[0])
+    assert [one for one in traces[0] if not one.get("parentId")]
+    assert api.get(f"/api/v2/trace/{ORPHANS}").json[0]["parentId"], "the trace itself stays as it was"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", True),
+        ("&spanName=get%20/cart", True),
+        ("&spanName=charge", False),
+        ("&remoteServiceName=postgres", True),
+        ("&remoteServiceName=mysql", False),
+        ("&annotationQuery=n=7%20and%20cache%20miss", True),
+        ("&annotationQuery=n=7%20and%20peer.service=postgres", True),
+        ("&annotationQuery=n=8", False),
+        ("&annotationQuery=error", False),
+        ("&minDuration=3000000", True),
+        ("&minDuration=3000001", False),
+        ("&minDuration=10&maxDuration=20", False),
+        ("&lookback=1000", False),
+        ("&limit=1", True),
+    ],
+)
+def test_search(api: RunningCollector, query: str, found: bool) -> None:
+    answer = api.get(f"/api/v2/traces?serviceName={SERVICE.lower()}{query}")
+    assert answer.status == 200
+    assert [trace[0]["traceId"] for trace in answer.json] == ([TRACE] if found else [])
+    for trace in answer.json:
+        check(trace)
+
+
+def test_several_at_once(api: RunningCollector) -> None:
+    traces = api.get(f"/api/v2/traceMany?traceIds={TRACE},{ORPHANS}").json
+    assert [trace[0]["traceId"] for trace in traces] == [TRACE, ORPHANS]
+    assert api.get(f"/api/v2/traceMany?traceIds={TRACE}").status == 400
+    assert api.get(f"/api/v2/traceMany?traceIds={TRACE},{TRACE}").status == 400
+
+
+def test_dependencies(api: RunningCollector) -> None:
+    answer = api.get(f"/api/v2/dependencies?endTs={time.time_ns() // 10**6}")
+    assert answer.status == 200, answer.json
+    links = answer.json
+    assert {"parent": SERVICE, "child": "zipkin-pay", "callCount": 1, "errorCount": 1} in links
+    assert {"parent": SERVICE, "child": "postgres", "callCount": 1} in links
+    assert all(type(link["callCount"]) is int for link in links)
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("spans", "serviceName"),
+        ("dependencies", "endTs"),
+        ("autocompleteValues", "key"),
+        ("traces?limit=many", "limit"),
+        ("trace/nothing", "nothing"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_named(api: RunningCollector, path: str, named: str) -> None:
+    answer = api.get(f"/api/v2/{path}")
+    assert answer.status == 400 and named in answer.json["error"]
+
+
+def test_what_is_not_there(api: RunningCollector) -> None:
+    assert api.get(f"/api/v2/trace/{new_trace_id()}").status == 404
+    assert api.get("/api/v2/traces?serviceName=nobody").json == []
+    assert api.get("/api/v2/spans?serviceName=nobody").json == []

@@ -1,0 +1,74 @@
+"""One request for several workers, under a real gunicorn."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.instrument.admin.conftest import until
+from tests.instrument.admin.test_lifecycle import _admin_port, ask
+
+
+@pytest.fixture
+def port(tmp_path):
+    (tmp_path / "app.py").write_text(
+        "import logging, spanwise\n"
+        "logging.getLogger('spread')\n"
+        "def plain(environ, start_response):\n    start_response('200 OK', [])\n    return [b'ok']\n"
+        "app = spanwise.instrument(plain, service='guni', admin_port=0, admin_host='127.0.0.1').app\n"
+    )
+    command = [sys.executable, "-m", "gunicorn", "app:app", "--bind", "127.0.0.1:0", "--workers", "2"]
+    environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    )
+    try:
+        port = until(lambda: _admin_port(process.pid), 20)
+        until(lambda: len(_everywhere(port, "/admin/ping")) == 2, 20)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def _everywhere(port, path):
+    status, body = ask(port, f"{path}{'&' if '?' in path else '?'}worker=all")
+    return json.loads(body)["workers"] if status == 200 else {}
+
+
+def _levels(port):
+    return {
+        pid: each["answer"]["loggers"]["spread"]["configuredLevel"]
+        for pid, each in _everywhere(port, "/admin/logging.json?logger=spread").items()
+    }
+
+
+def test_a_change_is_made_in_every_worker_unless_one_is_named(port):
+    assert set(_levels(port).values()) == {None}
+    assert ask(port, "/admin/logging?logger=spread&level=DEBUG", "POST")[0] == 200
+    assert list(_levels(port).values()) == ["DEBUG", "DEBUG"]
+    assert ask(port, "/admin/logging?logger=spread&level=null", "POST")[0] == 200
+    assert set(_levels(port).values()) == {None}
+    first, second = _levels(port)
+    assert ask(port, f"/admin/logging?logger=spread&level=INFO&worker={second}", "POST")[0] == 200
+    assert _levels(port) == {first: None, second: "INFO"}
+    assert ask(port, "/admin/logging?logger=spread&level=LOUD", "POST")[0] == 400
+
+
+def test_one_worker_is_asked_by_its_process_id(port):
+    pids = _everywhere(port, "/admin/ping")
+    for pid in pids:
+        assert ask(port, f"/admin/ping?worker={pid}") == (200, b"pong")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/admin/ping?worker=all", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert connection.getresponse().status == 400
+    connection.close()
+    status, body = ask(port, "/admin/ping?worker=1")
+    assert status == 400
+    assert b"There is no such worker" in body

@@ -1,0 +1,164 @@
+"""The hook for `requests`, over a real socket."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+import requests.adapters
+from opentelemetry.trace import StatusCode, use_span
+
+from spanwise.http import requests as integration
+from spanwise.tracing.spans import UnsampledSpan
+from tests.instrument.collector_sink import Answer, CollectorSink, free_port
+from tests.instrument.pipeline import CLIENT_DURATION, Pipeline
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """Hooked for this test alone: the adapter gets its own `send` back."""
+    adapter = requests.adapters.HTTPAdapter
+    original, mark = adapter.send, getattr(adapter, integration._MARK, None)
+    if mark is not None:
+        delattr(adapter, integration._MARK)
+    made = Pipeline()
+    integration.hook(requests.adapters, made.client)
+    yield made
+    adapter.send = original  # type: ignore[method-assign]
+    delattr(adapter, integration._MARK)
+    if mark is not None:
+        setattr(adapter, integration._MARK, mark)
+
+
+def labels(pipeline: Pipeline) -> list[dict[str, str]]:
+    return [sample.labels for sample in pipeline.samples(f"{CLIENT_DURATION}_count")]
+
+
+def test_the_context_goes_with_it(sink: CollectorSink, pipeline: Pipeline) -> None:
+    response = requests.get(f"{sink.url}/x", headers={"x-own": "1"}, timeout=5)
+    assert response.status_code == 200
+    span, headers = pipeline.span, sink.requests[0].headers
+    assert headers["traceparent"] == f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-03"
+    assert headers["tracestate"] == "ot=th:0"
+    assert headers["x-own"] == "1"
+    found = labels(pipeline)[0]
+    assert (found["http_request_method"], found["server_address"]) == ("GET", "127.0.0.1")
+    assert (found["http_response_status_code"], found["error_type"]) == ("200", "")
+    assert span.attributes["server.port"] == sink.port
+
+
+def test_of_an_unsampled_request(sink: CollectorSink, pipeline: Pipeline) -> None:
+    current = UnsampledSpan(5, None)
+    with use_span(current):
+        requests.get(sink.url, timeout=5)
+    own = current.get_span_context()
+    assert sink.requests[0].headers["traceparent"] == f"00-{own.trace_id:032x}-{own.span_id:016x}-02"
+    assert "tracestate" not in sink.requests[0].headers
+    assert pipeline.spans == []
+
+
+def test_each_hop_of_a_redirect(sink: CollectorSink, pipeline: Pipeline) -> None:
+    sink.answers.append(Answer(302, {"Location": "/there"}))
+    assert requests.get(f"{sink.url}/here", timeout=5).status_code == 200
+    assert [span.attributes["http.response.status_code"] for span in pipeline.spans] == [302, 200]
+    assert len({span.context.span_id for span in pipeline.spans}) == 2
+    told = [request.headers["traceparent"].split("-")[2] for request in sink.requests]
+    assert told == [f"{span.context.span_id:016x}" for span in pipeline.spans]
+
+
+def test_a_hop_does_not_inherit_the_state_of_the_one_before(sink: CollectorSink, pipeline: Pipeline) -> None:
+    class Stop(requests.Session):
+        def rebuild_method(self, prepared_request: Any, response: Any) -> None:
+            pipeline.sampling.set_rate(0.0)
+
+    sink.answers.append(Answer(302, {"Location": "/there"}))
+    Stop().get(f"{sink.url}/here", timeout=5)
+    first, second = sink.requests
+    assert "tracestate" in first.headers
+    assert second.headers["traceparent"].endswith("-02")
+    assert "tracestate" not in second.headers
+
+
+def test_no_secret_is_recorded(sink: CollectorSink, pipeline: Pipeline) -> None:
+    url = sink.url.replace("http://", "http://user:hunter2@")
+    requests.get(f"{url}/x?sig=hunter2&a=1", timeout=5)
+    assert "hunter2" not in pipeline.span.to_json()
+    assert pipeline.span.attributes["url.full"].endswith("/x?sig=REDACTED&a=1")
+
+
+@pytest.mark.parametrize(("status", "label"), [(404, ""), (503, "503")])
+def test_failed_answers(sink: CollectorSink, pipeline: Pipeline, status: int, label: str) -> None:
+    sink.always = Answer(status)
+    requests.get(sink.url, timeout=5)
+    assert labels(pipeline)[0]["error_type"] == label
+    assert pipeline.span.status.status_code is StatusCode.ERROR
+    assert pipeline.span.attributes["error.type"] == str(status)
+
+
+def test_nobody_there(pipeline: Pipeline) -> None:
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.1:{free_port()}/?sig=hunter2", timeout=5)
+    assert labels(pipeline)[0]["error_type"] == "connection_refused"
+    assert pipeline.span.status.status_code is StatusCode.ERROR
+    assert "hunter2" not in pipeline.span.to_json()
+
+
+def test_no_tls_there(sink: CollectorSink, pipeline: Pipeline) -> None:
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(sink.url.replace("http:", "https:"), timeout=5)
+    assert labels(pipeline)[0]["error_type"] == "tls"
+
+
+def test_no_such_name(pipeline: Pipeline) -> None:
+    with pytest.raises(requests.ConnectionError):
+        requests.get("http://nowhere.invalid/", timeout=5)
+    assert labels(pipeline)[0]["error_type"] == "name_resolution"
+
+
+def test_hooked_again_only_the_handler_changes(sink: CollectorSink, pipeline: Pipeline) -> None:
+    other = Pipeline()
+    integration.hook(requests.adapters, other.client)
+    requests.get(sink.url, timeout=5)
+    assert pipeline.spans == []
+    assert len(other.spans) == 1
+
+
+def test_urllib3_beneath_counts_nothing_more(sink: CollectorSink, pipeline: Pipeline) -> None:
+    from spanwise.http.client import inside_call
+
+    seen: list[bool] = []
+    original = requests.adapters.HTTPAdapter.get_connection_with_tls_context
+
+    def look(self: Any, *arguments: Any, **named: Any) -> Any:
+        seen.append(inside_call())
+        return original(self, *arguments, **named)
+
+    session = requests.Session()
+    adapter = session.get_adapter("http://")
+    adapter.get_connection_with_tls_context = look.__get__(adapter)  # type: ignore[attr-defined]
+    session.get(sink.url, timeout=5)
+    assert seen == [True]
+    assert not inside_call()
+
+
+def test_imported_before_or_after(run: Callable[..., Any], sink: CollectorSink) -> None:
+    script = """
+    import json, sys
+    if sys.argv[2] == "before":
+        import requests
+    import spanwise
+    spanwise.instrument(service="x", sample_rate=1, export=lambda body: None)
+    assert ("requests" in sys.modules) == (sys.argv[2] == "before")
+    import requests
+    requests.get(sys.argv[1], timeout=5)
+    from prometheus_client import REGISTRY
+    print(json.dumps([s.value for f in REGISTRY.collect() for s in f.samples
+                      if s.name == "http_client_request_duration_seconds_count"]))
+    """
+    for order in ("before", "after"):
+        assert run(script, sink.url, order).json == [1.0]
+    assert all("traceparent" in request.headers for request in sink.requests)
+    assert importlib.util.find_spec("requests") is not None
