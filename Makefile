@@ -46,8 +46,11 @@ debian: ## Prometheus, Chromium and openssl from Debian, where this user may ins
 demo: $(STAMP) debian ## the whole stack with sample services and load; Ctrl-C stops it
 	@exec $(BIN)/spanwise demo $(DEMO_FLAGS)
 
+# A test that fails once is run once more, and both runs stay in the output: hundreds of them start real processes.
 test: $(STAMP) debian ## all tests but the slow fault tests
-	@$(PYTEST) -m "not faults"
+	@$(PYTEST) -m "not faults" && exit 0; code=$$?; [ $$code -eq 1 ] || exit $$code; \
+	echo "make: once more, the tests that failed; one that passes now is unsteady and wants mending"; \
+	$(PYTEST) -m "not faults" --last-failed --last-failed-no-failures none
 
 test-faults: $(STAMP) debian ## the slow fault tests
 	@$(PYTEST) -m faults; code=$$?; [ $$code -eq 5 ] && exit 0 || exit $$code

@@ -147,6 +147,11 @@ class Result:
         return None if self.checked_at is None else max(0.0, time.monotonic() - self.checked_at)
 
 
+def any_failing(results: tuple[Result, ...]) -> bool:
+    """Whether a critical one fails; one that was not checked yet does not."""
+    return any(each.verdict is Verdict.FAILING and each.critical for each in results)
+
+
 @dataclass(slots=True, eq=False)
 class _Watched:
     """A check with its latest result and the run that is under way, if any."""
@@ -219,9 +224,10 @@ class Health:
         with self._lock:
             return tuple(watched.result for watched in self._watched.values() if watched.check.kind is kind)
 
-    def ready(self) -> bool:
-        """Whether to send requests here: not before each readiness check has passed once."""
-        results = self.results(Kind.READINESS)
+    def ready(self, results: tuple[Result, ...] | None = None) -> bool:
+        """Whether to send requests here, by `results` or the newest: not before each check has passed once."""
+        if results is None:
+            results = self.results(Kind.READINESS)
         passing = all(result.verdict is Verdict.PASSING for result in results if result.critical)
         if passing and self.lifecycle.state is State.READY:
             self._was_ready = True
@@ -234,8 +240,7 @@ class Health:
 
     def alive(self) -> bool:
         """Whether to leave the process running: a liveness check that was not made yet does not kill it."""
-        failing = any(each.verdict is Verdict.FAILING and each.critical for each in self.results(Kind.LIVENESS))
-        return not failing and not self.heartbeat.missed
+        return not any_failing(self.results(Kind.LIVENESS)) and not self.heartbeat.missed
 
     def group(self, name: str) -> tuple[Result, ...]:
         """The results of both kinds in a group; empty where there is no such group."""

@@ -13,7 +13,7 @@ from tests.collector.running_collector import RunningCollector
 CollectorFactory = Callable[..., RunningCollector]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
     """One collector with defaults for all tests that leave it as it is."""
     running = RunningCollector(tmp_path_factory.mktemp("collector") / "data").start()

@@ -167,7 +167,7 @@ def _recorded(kinds: dict[str, frozenset[ServiceKind]]) -> Iterator[str]:
                 yield f"{rule.record}{{{labels}}} 0.5 {at}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prometheus(
     tmp_path_factory: pytest.TempPathFactory, promtool: Callable[..., subprocess.CompletedProcess[str]]
 ) -> Iterator[Prometheus]:

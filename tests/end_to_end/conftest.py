@@ -185,7 +185,7 @@ def prometheus_binary() -> str:
     return binary
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain_admin_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The admin port of the service without a collector, which gets a request now and then."""
     app_port, admin_port = free_ports(2)
@@ -210,7 +210,7 @@ def plain_admin_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             visitor.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(prometheus_binary: str, plain_admin_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all tests that only look. Nobody kills anything in it."""
     folder = tmp_path_factory.mktemp("stack")

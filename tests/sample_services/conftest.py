@@ -86,7 +86,7 @@ class Services:
             process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """All five, shared by the tests that only ask them."""
     services = Services(tmp_path_factory.mktemp("store"))

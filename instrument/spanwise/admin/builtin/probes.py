@@ -10,7 +10,7 @@ from spanwise.admin import wording
 from spanwise.admin.messages import Page, Request, Response, Tier
 from spanwise.admin.rendering import problem
 from spanwise.admin.routes import UNLISTED, route
-from spanwise.health import Health, Kind, Result, State, Verdict
+from spanwise.health import Health, Kind, Result, State, Verdict, any_failing
 
 _HEALTH_TEXTS = {State.STARTING: "warming up\n", State.READY: "OK\n", State.DRAINING: "draining\n"}
 _BADGES = {Verdict.PASSING: "badge-success", Verdict.FAILING: "badge-danger", Verdict.WAITING: "badge-warning"}
@@ -61,7 +61,9 @@ def livez(request: Request) -> Page:
     process_health = request.process.health
     results = process_health.results(Kind.LIVENESS)
     beat = _heartbeat(process_health)
-    return _report("livez", process_health.alive(), results if beat is None else (beat, *results), request, "Liveness")
+    if beat is not None:
+        results = (beat, *results)
+    return _report("livez", not any_failing(results), results, request, "Liveness")
 
 
 @route(
@@ -76,7 +78,7 @@ def readyz(request: Request) -> Page:
     """200 when requests may be sent here, else 503; `verbose` names each check with its age."""
     process_health = request.process.health
     results = process_health.results(Kind.READINESS)
-    return _report("readyz", process_health.ready(), results, request, "Readiness")
+    return _report("readyz", process_health.ready(results), results, request, "Readiness")
 
 
 def _heartbeat(process_health: Health) -> Result | None:
