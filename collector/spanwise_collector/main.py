@@ -45,7 +45,7 @@ from spanwise_collector.intake import (
     zipkin,
 )
 from spanwise_collector.query import Catalog, TraceReader, TraceSearch
-from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError
+from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import ClientPool, NewerSchemaError, Retention, Store, StoreError
 
@@ -203,6 +203,8 @@ class Collector:
         self._registry = Registry(self._folder.path / "instances.json")
         self._registry.load()
         self._stops.append(("registry", self._registry.save))
+        snapshots = Snapshots(self._folder.path / "snapshots")
+        snapshots.load()
         self._stops += [
             ("store", self._store.close),
             ("queries", self._pool.close),
@@ -217,6 +219,7 @@ class Collector:
                 search=TraceSearch(self._pool, max_age_s),
                 traces=TraceReader(self._pool),
                 registry=self._registry,
+                snapshots=snapshots,
                 sampling=SamplingPolicies(
                     Path(policies).expanduser() if policies else None, settings["SPANWISE_COLLECTOR_SAMPLING_RATE"]
                 ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spanwise_collector.http import Access
+from spanwise_collector.registry import SNAPSHOT_PATH
 
 _OPEN = frozenset({"/health", "/livez", "/readyz"})
 _INSTANCES = "/api/spanwise/instances"
@@ -17,6 +18,7 @@ UNTRACED = (
     "/api/v2/spans",
     "/static/",
     _INSTANCES,
+    SNAPSHOT_PATH,
     _SAMPLING,
     _JAEGER_SAMPLING,
     "/sd/",
@@ -25,7 +27,8 @@ UNTRACED = (
 
 
 def access(method: str, path: str) -> Access:
-    if path in _OPEN:
+    # A job's last metrics are as open as any service's /metrics, to whoever was told the key.
+    if path in _OPEN or (method in ("GET", "HEAD") and path.startswith(f"{SNAPSHOT_PATH}/")):
         return Access.OPEN
     if path.startswith("/v1/"):
         return Access.WRITE

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from spanwise.exposition import OPENMETRICS_CONTENT_TYPE
 from spanwise_collector.api._services import services
 from spanwise_collector.http import TOKEN_KEY, digest
-from spanwise_collector.registry import MAX_BODY_BYTES, http_sd, parse
+from spanwise_collector.registry import MAX_BODY_BYTES, MAX_SNAPSHOT_BYTES, SNAPSHOT_PATH, http_sd, parse
 
 blueprint = Blueprint("registry", __name__)
 
@@ -34,7 +35,23 @@ def instances() -> ResponseReturnValue:
 @blueprint.get("/sd/prometheus")
 def prometheus() -> ResponseReturnValue:
     # Not the collector itself: a Prometheus that asks here knows its address, and watches it also while it is down.
-    return jsonify(http_sd(services().registry.alive(own=False)))
+    targets = http_sd(services().registry.alive(own=False))
+    return jsonify(targets + [snapshot.target(request.host) for snapshot in services().snapshots.current()])
+
+
+@blueprint.post(SNAPSHOT_PATH)
+def leave_snapshot() -> ResponseReturnValue:
+    body = request.stream.read(MAX_SNAPSHOT_BYTES + 1)
+    services().snapshots.put(request.args.get("instance", ""), body, _owner())
+    return "", 204
+
+
+@blueprint.get(f"{SNAPSHOT_PATH}/<key>")
+def snapshot(key: str) -> ResponseReturnValue:
+    text = services().snapshots.text(key)
+    if text is None:
+        return jsonify(error="there is no such snapshot, or it was kept for its hour"), 404
+    return Response(text, content_type=OPENMETRICS_CONTENT_TYPE)
 
 
 @blueprint.get("/api/spanwise/sampling")

@@ -8,7 +8,7 @@ from flask import current_app
 
 from spanwise_collector.health import Health
 from spanwise_collector.query import Catalog, TraceReader, TraceSearch
-from spanwise_collector.registry import Registry, SamplingPolicies
+from spanwise_collector.registry import Registry, SamplingPolicies, Snapshots
 
 EXTENSION = "spanwise_collector"
 
@@ -19,6 +19,7 @@ class Services:
     search: TraceSearch
     traces: TraceReader
     registry: Registry
+    snapshots: Snapshots
     sampling: SamplingPolicies
     health: Health
 
