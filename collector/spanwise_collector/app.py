@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response
 
 from spanwise_collector import jaeger, zipkin
-from spanwise_collector.api import _errors, _health, _reading, _registry
+from spanwise_collector.api import _asking, _errors, _health, _reading, _registry
 from spanwise_collector.api._services import EXTENSION, Services
 from spanwise_collector.web import blueprint as pages
 
@@ -20,6 +20,7 @@ def create_app(services: Services) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
     app.extensions[EXTENSION] = services
+    _asking.register(app)
     _errors.register(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from spanwise_collector.query import BadSearchError
 from spanwise_collector.registry import InstanceError, RegistrationError
-from spanwise_collector.store import NotOpenError, QueryTimeoutError
+from spanwise_collector.store import BadPatternError, NotOpenError, QueryCancelledError, QueryTimeoutError
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ def register(app: Flask) -> None:
     """Teaches the application to answer errors; only where pages are served does a fault stay a page."""
 
     @app.errorhandler(BadSearchError)
+    @app.errorhandler(BadPatternError)
     @app.errorhandler(RegistrationError)
     def bad_request(error: Exception) -> ResponseReturnValue:
         return jsonify(error=str(error)), 400
@@ -30,6 +31,7 @@ def register(app: Flask) -> None:
         return jsonify(error=str(error)), error.status
 
     @app.errorhandler(QueryTimeoutError)
+    @app.errorhandler(QueryCancelledError)
     @app.errorhandler(NotOpenError)
     def unavailable(error: Exception) -> ResponseReturnValue:
         return jsonify(error=str(error)), 503, {"Retry-After": "1"}

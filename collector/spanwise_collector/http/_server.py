@@ -57,6 +57,8 @@ class Server:
             channel_timeout=max(int(idle_timeout_s), 1),
             cleanup_interval=max(int(idle_timeout_s / 4), 1),
             asyncore_use_poll=True,
+            # Reading on while a request is answered is what tells that its client has gone away.
+            channel_request_lookahead=1,
             clear_untrusted_proxy_headers=True,
             ident=None,
         )

@@ -1,23 +1,30 @@
 """The store: one schema and one SQL dialect, in the embedded engine or on a ClickHouse server."""
 
+from spanwise_collector.store._asking import Asking, Ran, asking, current
 from spanwise_collector.store._check import check_tables
 from spanwise_collector.store._deletion import delete_trace
 from spanwise_collector.store._insert import RefusedError, insert
 from spanwise_collector.store._migrations import NewerSchemaError
-from spanwise_collector.store._pool import ClientPool, QueryTimeoutError
+from spanwise_collector.store._pool import BadPatternError, ClientPool, QueryCancelledError, QueryTimeoutError
 from spanwise_collector.store._retention import Retention
 from spanwise_collector.store._store import NotOpenError, Store, StoreError
 
 __all__ = [
+    "Asking",
+    "BadPatternError",
     "ClientPool",
     "NewerSchemaError",
     "NotOpenError",
+    "QueryCancelledError",
     "QueryTimeoutError",
+    "Ran",
     "RefusedError",
     "Retention",
     "Store",
     "StoreError",
+    "asking",
     "check_tables",
+    "current",
     "delete_trace",
     "insert",
 ]

@@ -1,27 +1,47 @@
 """Clients for reading: one for each thread that asks, at most so many at a time, each query under a time limit.
 
-Queries are files in `queries/`; their parameters are bound by the engine (`{name:Type}`), never put into the text.
+Queries are files in `queries/`; their parameters are bound by the engine (`{name:Type}`), never put into the text. What
+runs for a request is noted there (`Asking`), and stopped when its caller is gone.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from spanwise_collector import metrics
+from spanwise_collector.store._asking import Ran, current
+from spanwise_collector.store._cancelling import Cancelling
 from spanwise_collector.store._store import Store
 
 _FOLDER = Path(__file__).parent / "queries"
-_TIMEOUT_EXCEEDED = 159  # ClickHouse's error code
+# ClickHouse's error codes
+_TIMEOUT_EXCEEDED = 159
+_QUERY_WAS_CANCELLED = 394
+_CANNOT_COMPILE_REGEXP = 427
 _NAMES_AND_VALUES_ARE_BYTES = {"String": "bytes"}
+_STREAMED_BLOCK_ROWS = 4096
+
+Rows = Sequence[Sequence[Any]]
+Parameters = Mapping[str, Any]
+Conditions = Mapping[str, str]
 
 
 class QueryTimeoutError(Exception):
     """The query took longer than allowed, or waited that long for its turn. One line that names the setting."""
+
+
+class QueryCancelledError(Exception):
+    """Whoever asked went away."""
+
+
+class BadPatternError(ValueError):
+    """A regular expression that the engine does not take. One line that says why."""
 
 
 @cache
@@ -38,45 +58,99 @@ class ClientPool:
         self._free: list[Any] = []
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(size)
+        self._cancelling = Cancelling(store)
 
     def rows(
-        self, query: str, parameters: Mapping[str, Any] | None = None, conditions: Mapping[str, str] | None = None
-    ) -> Sequence[Sequence[Any]]:
-        """The rows of `queries/<query>.sql`; `String` comes as bytes, for it may hold any. Raises QueryTimeoutError,
-        or the client's DatabaseError.
+        self,
+        query: str,
+        parameters: Parameters | None = None,
+        conditions: Conditions | None = None,
+        budget_s: float | None = None,
+    ) -> Rows:
+        """The rows of `queries/<query>.sql`; `String` comes as bytes, for it may hold any.
 
         `conditions` take the places `/*word*/`: SQL of ours (see `query/conditions.sql`), never a user's text.
+        `budget_s` is a time limit below that of the setting. Raises QueryTimeoutError, QueryCancelledError,
+        BadPatternError, or the client's DatabaseError.
         """
+        with self._running(query, parameters or {}, conditions or {}, budget_s) as (client, arguments, note):
+            rows: Rows = client.query(**arguments).result_rows
+            note(len(rows))
+        return rows
+
+    def blocks(self, query: str, parameters: Parameters, conditions: Conditions | None = None) -> Iterator[Rows]:
+        """Like `rows`, some thousand at a time, so that only these are in memory. Close it when it is not read out."""
+        with self._running(query, parameters, conditions or {}, None) as (client, arguments, note):
+            arguments["settings"]["max_block_size"] = _STREAMED_BLOCK_ROWS
+            row_count = 0
+            with client.query_row_block_stream(**arguments) as stream:
+                for block in stream:
+                    row_count += len(block)
+                    yield block
+            note(row_count)
+
+    @contextmanager
+    def _running(
+        self, query: str, parameters: Parameters, conditions: Conditions, budget_s: float | None
+    ) -> Iterator[tuple[Any, dict[str, Any], Callable[[int], None]]]:
+        """A client and the arguments of its query, in its turn; call the third with the number of rows at the end."""
+        timeout_s = self._timeout_s if budget_s is None else min(budget_s, self._timeout_s)
         if not self._turns.acquire(timeout=self._timeout_s):
             raise QueryTimeoutError(self._too_slow("the queries before it are not done"))
         began = time.perf_counter()
+        sql = _with_conditions(_sql(query), conditions)
+        on_behalf_of = current()
+
+        def note(row_count: int) -> None:
+            if on_behalf_of is not None:
+                on_behalf_of.ran.append(Ran(query, sql, time.perf_counter() - began, row_count))
+
         try:
-            return self._run(query, parameters or {}, conditions or {})
+            with self._client() as client, self._watched() as mark:
+                settings = {"max_execution_time": timeout_s, **mark}
+                arguments = {
+                    "query": sql,
+                    "parameters": dict(parameters),
+                    "query_formats": _NAMES_AND_VALUES_ARE_BYTES,
+                    "settings": settings,
+                }
+                yield client, arguments, note
         finally:
             self._turns.release()
             metrics.QUERY_DURATION.labels(query).observe(time.perf_counter() - began)
 
-    def _run(self, query: str, parameters: Mapping[str, Any], conditions: Mapping[str, str]) -> Sequence[Sequence[Any]]:
-        sql = _sql(query)
-        for word, condition in conditions.items():
-            sql = sql.replace(f"/*{word}*/", condition)
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        """One for this thread; the engine's refusals are told in our words, and a client that failed is let go."""
         client = self._take()
         try:
-            result = client.query(
-                sql,
-                parameters=dict(parameters),
-                query_formats=_NAMES_AND_VALUES_ARE_BYTES,
-                settings={"max_execution_time": self._timeout_s},
-            )
-        except Exception as error:
+            yield client
+        except BaseException as error:
             client.close()
-            if getattr(error, "code", None) == _TIMEOUT_EXCEEDED:
+            code = getattr(error, "code", None)
+            if code == _TIMEOUT_EXCEEDED:
                 raise QueryTimeoutError(self._too_slow("narrow the time range or add a filter")) from error
+            if code == _QUERY_WAS_CANCELLED:
+                raise QueryCancelledError("the query was stopped: whoever asked went away") from error
+            if code == _CANNOT_COMPILE_REGEXP:
+                raise BadPatternError(_why_no_pattern(str(error))) from error
             raise
         with self._lock:
             self._free.append(client)
-        rows: Sequence[Sequence[Any]] = result.result_rows
-        return rows
+
+    def _watched(self) -> AbstractContextManager[dict[str, str]]:
+        """The settings by which the query is found when its caller goes away."""
+        on_behalf_of = current()
+        if on_behalf_of is None or on_behalf_of.cancelled is None:
+            return nullcontext({})
+        if on_behalf_of.cancelled():
+            raise QueryCancelledError("whoever asked went away before the query began")
+        return self._marked(on_behalf_of.cancelled)
+
+    @contextmanager
+    def _marked(self, cancelled: Callable[[], bool]) -> Iterator[dict[str, str]]:
+        with self._cancelling.watched(cancelled) as mark:
+            yield {"log_comment": mark}
 
     def _too_slow(self, advice: str) -> str:
         return f"the query took longer than {self._timeout_s:g} s (SPANWISE_COLLECTOR_QUERY_TIMEOUT): {advice}"
@@ -88,7 +162,20 @@ class ClientPool:
         return self._store.client()
 
     def close(self) -> None:
+        self._cancelling.close()
         with self._lock:
             clients, self._free = self._free, []
         for client in clients:
             client.close()
+
+
+def _with_conditions(sql: str, conditions: Conditions) -> str:
+    for word, condition in conditions.items():
+        sql = sql.replace(f"/*{word}*/", condition)
+    return sql
+
+
+def _why_no_pattern(message: str) -> str:
+    """From `Code: 427. ... cannot compile re2: (, error: missing ): (. Look at ...`."""
+    reason = message.partition("cannot compile re2: ")[2].partition(". Look at")[0].partition(", error: ")[2]
+    return f"not a regular expression (RE2): {reason[:200] or 'it is too large'}"
