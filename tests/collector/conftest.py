@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from spanwise_collector.store import ClientPool, Store
-from tests.collector.running_collector import RunningCollector
+from tests.collector.golden.traces import GoldenTrace, empty_requests, golden_traces, large_trace
+from tests.collector.otlp_requests import new_trace_id, payload, span
+from tests.collector.running_collector import RunningCollector, wait_for
 
 CollectorFactory = Callable[..., RunningCollector]
 
@@ -19,6 +22,38 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningColle
     running = RunningCollector(tmp_path_factory.mktemp("collector") / "data").start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="package")
+def golden(collector: RunningCollector) -> dict[str, GoldenTrace]:
+    """The golden set by name, stored in `collector`."""
+    traces = golden_traces(time.time_ns())
+    for body in empty_requests():
+        assert collector.send(body).status == 200
+    store_traces(collector, *traces.values())
+    return traces
+
+
+@pytest.fixture(scope="package")
+def large(collector: RunningCollector) -> GoldenTrace:
+    """The golden trace of 100,000 spans, stored in `collector`."""
+    trace = large_trace(time.time_ns())
+    store_traces(collector, trace)
+    return trace
+
+
+def store_traces(collector: RunningCollector, *traces: GoldenTrace) -> None:
+    """Sends them; returns when every table has them."""
+    for trace in traces:
+        for body in trace.requests:
+            answer = collector.send(body)
+            assert answer.status == 200 and not answer.body, answer.body
+    for trace in traces:
+        wait_for(lambda: len(collector.trace(trace.trace_id)["spans"]) == trace.spans, 60, f"all of {trace.name}")
+    # The tables are filled one after the other; the next batch goes in when all have this one.
+    last = new_trace_id()
+    collector.send(payload(span(trace_id=last)))
+    collector.trace(last)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Traces that have every hazard which a query API can meet, stored once for the contract tests of all APIs."""
