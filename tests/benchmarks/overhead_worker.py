@@ -2,15 +2,14 @@
 
     python overhead_worker.py SUITE VARIANT SINK_URL
 
-Reads a number of requests per line from standard input and answers with the CPU seconds the whole process spent on
-them, everything exported. Nothing is measured before the first line.
+Reads commands from standard input, one a line, and answers each with a line: `begin`; a number of requests to run;
+`end`, which exports what is left and tells the CPU seconds that the whole process has spent since `begin`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -196,12 +195,19 @@ def main() -> None:
         request()
     flush()
     print("ready", flush=True)
+    began = 0.0
     for line in sys.stdin:
-        began = time.process_time()
-        for _ in range(int(line)):
-            request()
-        flush()
-        print(json.dumps(time.process_time() - began), flush=True)
+        command = line.strip()
+        if command == "begin":
+            began = time.process_time()
+            print("begun", flush=True)
+        elif command == "end":
+            flush()
+            print(time.process_time() - began, flush=True)
+        else:
+            for _ in range(int(command)):
+                request()
+            print("done", flush=True)
 
 
 if __name__ == "__main__":
