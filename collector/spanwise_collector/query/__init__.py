@@ -2,6 +2,7 @@
 
 from spanwise_collector.query._catalog import Catalog
 from spanwise_collector.query._condition import Binder, Condition, every, some
+from spanwise_collector.query._otlp import otlp_json, otlp_protobuf
 from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, BadSearchError, Search, TraceSearch
 from spanwise_collector.query._time import integer, unix_ns
 from spanwise_collector.query._trace import TraceReader, parse_trace_id
@@ -20,6 +21,8 @@ __all__ = [
     "TraceSearch",
     "every",
     "integer",
+    "otlp_json",
+    "otlp_protobuf",
     "parse_trace_id",
     "some",
     "unix_ns",
