@@ -92,7 +92,7 @@ class Application:
             answered = spread(route, request, self.process.workers())
             return answered or respond(route.handler(request), request, route.title)
         except Invalid as invalid:
-            return self._page(problem(400, "That cannot be used", str(invalid)), request)
+            return self._page(problem(invalid.status, invalid.title, str(invalid)), request)
 
     def _refused(self, refusal: Page, request: Request) -> Response:
         page = problem(refusal.status, refusal.title, refusal.text.strip(), refusal.headers)

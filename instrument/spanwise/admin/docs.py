@@ -6,7 +6,7 @@ import re
 
 from spanwise.admin import builtin
 from spanwise.admin.limits import limits_table
-from spanwise.admin.routes import ROUTES, docs_table
+from spanwise.admin.routes import ROUTES, Route, docs_table
 
 _GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -17,7 +17,11 @@ def fill(page: str) -> str:
     return _GENERATED.sub(lambda match: f"{match[1]}{parts[match[2]]()}\n{match[3]}", page)
 
 
-def endpoints_table() -> str:
+def built_in_routes() -> list[Route]:
     """Every built-in route, also those that are not in the index."""
     builtin.register()
-    return docs_table(each for each in ROUTES.all() if each.handler.__module__.startswith(builtin.__name__))
+    return [each for each in ROUTES.all() if each.handler.__module__.startswith(builtin.__name__)]
+
+
+def endpoints_table() -> str:
+    return docs_table(built_in_routes())

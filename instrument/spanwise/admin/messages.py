@@ -30,6 +30,16 @@ class Tier(Enum):
 class Invalid(Exception):
     """Raised by a handler for a parameter that cannot be used; answered 400 with this sentence."""
 
+    status = 400
+    title = "That cannot be used"
+
+
+class NotThere(Invalid):
+    """The same for what a parameter names and is not to be had here: answered 404."""
+
+    status = 404
+    title = "Nothing here"
+
 
 def _stays() -> bool:
     return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from spanwise.admin.messages import JSON, TEXT, Answer, Invalid, Request, Response
+from spanwise.admin.messages import JSON, TEXT, Answer, Invalid, NotThere, Request, Response
 from spanwise.admin.parameters import choice
 from spanwise.admin.rendering import json_response, problem
 from spanwise.diagnosis.where import is_application, short
@@ -17,12 +17,14 @@ from spanwise.profiling.sampler import Busy, Cancelled
 
 FORMATS = ("pprof", "collapsed", "speedscope", "flamegraph", "text")
 FORMAT_PARAMETERS = ("format=pprof", "type=cpu")
+# Not merely wrong: twitter-server has it, and this has not.
+_LEGACY = "legacy"
 _NOBODY = 499  # as nginx logs a client that went away; nobody reads it
 
 
 def answer(request: Request, take: Callable[[], Profile], *, default_format: str = "pprof") -> Answer:
     """Takes the profile and answers with it. Parameters are checked first, so that none is taken in vain."""
-    shape = choice(request, "format", default=default_format, choices=FORMATS)
+    shape = wanted_format(request, default_format)
     try:
         capture = CAPTURES.keep(take())
     except ValueError as error:
@@ -34,6 +36,13 @@ def answer(request: Request, take: Callable[[], Profile], *, default_format: str
     except Cancelled:
         return Response(_NOBODY)
     return in_format(request, capture, shape)
+
+
+def wanted_format(request: Request, default: str) -> str:
+    """The format that is asked for. Raises NotThere for gperftools' old one, and Invalid."""
+    if request.parameter("format") == _LEGACY:
+        raise NotThere("There is no format=legacy: `go tool pprof` and others read format=pprof.")
+    return choice(request, "format", default=default, choices=FORMATS)
 
 
 def in_format(request: Request, capture: Capture, shape: str, base: Capture | None = None) -> Answer:

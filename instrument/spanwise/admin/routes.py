@@ -12,6 +12,7 @@ from spanwise.admin.messages import Handler, Tier
 _H = TypeVar("_H", bound=Handler)
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _PATH = re.compile(r"/[!-~]*")
+_NEEDS_QUOTES = re.compile(r"[^\w/.:-]")
 
 # The index's groups, in twitter-server's words and order; others follow by name.
 GROUPS = ("Process Info", "Performance Profile", "Utilities", "Metrics", "Misc")
@@ -21,7 +22,8 @@ UNLISTED = ""
 
 @dataclass(frozen=True)
 class Route:
-    """A `path` that ends in `/*` answers everything below it. `parameters` are shown in the docs.
+    """A `path` that ends in `/*` answers everything below it. `parameters` are shown in the docs, and so is `example`:
+    a path with its query, which a route for everything below a path needs.
 
     `probe` routes are answered by threads of their own: such a handler must return at once. An `entrance` is for who
     is not trusted yet: a mutating route that keeps the checks against other sites' pages and needs no token. What an
@@ -38,6 +40,7 @@ class Route:
     probe: bool = False
     entrance: bool = False
     every_worker: bool = False
+    example: str = ""
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path) or "?" in self.path:
@@ -54,6 +57,14 @@ class Route:
     def parameter_names(self) -> tuple[str, ...]:
         """`("name=…", "verbose")` -> `("name", "verbose")`."""
         return tuple(parameter.partition("=")[0] for parameter in self.parameters)
+
+    @property
+    def shown_example(self) -> str:
+        """As it is typed: `curl -X POST 'localhost:9990/admin/drain?off=true'`."""
+        address = f"localhost:9990{self.example or self.path}"
+        method = "" if self.methods[0] == "GET" else f"-X {self.methods[0]} "
+        quote = "'" if _NEEDS_QUOTES.search(address) else ""
+        return f"curl {method}{quote}{address}{quote}"
 
     @property
     def summary(self) -> str:
@@ -106,6 +117,7 @@ def route(
     probe: bool = False,
     entrance: bool = False,
     every_worker: bool = False,
+    example: str = "",
 ) -> Callable[[_H], _H]:
     """Registers a page of the admin server:
 
@@ -118,7 +130,8 @@ def route(
     """
 
     def register(handler: _H) -> _H:
-        ROUTES.add(Route(path, handler, title, group, tier, methods, parameters, probe, entrance, every_worker))
+        made = Route(path, handler, title, group, tier, methods, parameters, probe, entrance, every_worker, example)
+        ROUTES.add(made)
         return handler
 
     return register
@@ -126,12 +139,21 @@ def route(
 
 def docs_table(routes: Iterable[Route]) -> str:
     """The routes as a Markdown table."""
-    rows = ["| path | method | tier | what it answers | parameters |", "|---|---|---|---|---|"]
+    rows = [
+        "| path | method | tier | what it answers | parameters | example |",
+        "|---|---|---|---|---|---|",
+    ]
     for each in routes:
         parameters = ", ".join(f"`{parameter}`" for parameter in each.parameters)
-        rows.append(
-            f"| `{each.path}` | {', '.join(each.methods)} | {each.tier.value} | {each.summary} | {parameters} |"
+        cells = (
+            f"`{each.path}`",
+            ", ".join(each.methods),
+            each.tier.value,
+            each.summary,
+            parameters,
+            f"`{each.shown_example}`",
         )
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

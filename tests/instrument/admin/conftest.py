@@ -140,8 +140,11 @@ def make_admin(registry: CollectorRegistry, routes: Routes, health: Health) -> I
 
     def make(*, host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None, **given: Any) -> Admin:
         identity = given.pop("identity", IDENTITY)
+        sampling = given.pop("sampling", None)
         settings = settings_with(**given)
-        process = Process(identity, registry, settings, time.time() - 100, health=health, routes=routes)
+        process = Process(
+            identity, registry, settings, time.time() - 100, health=health, routes=routes, sampling=sampling
+        )
         server = start_admin(process, host=host, port=port, settings=settings, limits=limits)
         servers.append(server)
         return Admin(server, process, routes)

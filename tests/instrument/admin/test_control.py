@@ -38,14 +38,8 @@ def sampling():
 
 
 @pytest.fixture
-def traced(admin, sampling):
-    from dataclasses import replace
-
-    application = admin.server.application
-    application.process = replace(application.process, sampling=sampling)
-    original = application.answer
-    application.answer = lambda request: original(replace(request, process=application.process))
-    return admin
+def traced(make_admin, sampling):
+    return make_admin(sampling=sampling)
 
 
 def post(admin, path, **headers):

@@ -81,5 +81,5 @@ def test_the_decorator_registers_and_returns_the_function():
 
 def test_the_docs_have_a_line_for_each_route():
     assert docs_table([made("/a", parameters=("b", "c=1"))]).splitlines()[2] == (
-        "| `/a` | GET | sensitive | What it is. And more | `b`, `c=1` |"
+        "| `/a` | GET | sensitive | What it is. And more | `b`, `c=1` | `curl localhost:9990/a` |"
     )

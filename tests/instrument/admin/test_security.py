@@ -184,22 +184,3 @@ def test_no_body_makes_a_500(application, where, body, kind):
     response = ask(application, concrete(where[0]), where[1], body=body, content_type=kind)
     assert response.status < 500
     application.process.changes.undo_all()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/admin/dtab",
-        "/admin/announcer",
-        "/admin/balancers.json",
-        "/admin/tunables",
-        "/admin/tunables/x",
-        "/admin/per_host_metrics.json",
-        "/rpcz",
-        "/statz",
-        "/tracez",
-        "/traceconfigz",
-    ],
-)
-def test_what_is_left_out_is_not_there(application, path):
-    assert ask(application, path).status == 404

@@ -29,7 +29,7 @@ def test_the_keys_of_the_contract_come_first_and_in_order(admin):
         "service.instance.id",
     ]
     assert (data["name"], data["version"], data["build_revision"]) == ("checkout", "1.4.2", "694299d6")
-    assert (data["build"], data["build_last_few_commits"]) == ("unknown", ["unknown"])
+    assert (data["build"], data["build_last_few_commits"]) == ("unknown", ["694299d (HEAD)"])
     assert 100_000 <= data["uptime"] < 160_000
     assert re.fullmatch(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \S+ \d{4}", data["start_time"])
     assert got.text.startswith('{\n  "name": "checkout",\n')

@@ -44,6 +44,7 @@ def changes(request: Request) -> Page:
     tier=Tier.MUTATING,
     methods=("POST",),
     parameters=("undo=…",),
+    example="/admin/changes?undo=sampling+rate",
 )
 def undo(request: Request) -> Answer:
     """Undoes a change now, by the name it is listed under."""

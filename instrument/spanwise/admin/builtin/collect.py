@@ -21,6 +21,7 @@ _KEY = "frozen objects"
     tier=Tier.MUTATING,
     methods=("POST",),
     parameters=("freeze=true", "unfreeze=true", "ttl=10m"),
+    example="/admin/gc?freeze=true&ttl=10m",
 )
 def collect(request: Request) -> Answer:
     """Runs a full collection, in which the service stands still; `freeze` then leaves what lives out of later ones."""

@@ -26,25 +26,49 @@ def index(_request: Request) -> str:
     return "".join(f"/debug/pprof/{name}\n" for name in names)
 
 
-@route("/debug/pprof/profile", title="Profile (Go's path)", group=UNLISTED, parameters=("seconds=30", "hz=100"))
+@route(
+    "/debug/pprof/profile",
+    title="Profile (Go's path)",
+    group=UNLISTED,
+    parameters=("seconds=30", "hz=100"),
+    example="/debug/pprof/profile?seconds=5",
+)
 def profile(request: Request) -> Answer:
     """The same as `/admin/pprof/profile`, for 30 seconds unless told otherwise."""
     return sampled(request, _GO_SECONDS)
 
 
-@route("/debug/pprof/heap", title="Heap (Go's path)", group=UNLISTED, parameters=("seconds=…",))
+@route(
+    "/debug/pprof/heap",
+    title="Heap (Go's path)",
+    group=UNLISTED,
+    parameters=("seconds=…",),
+    example="/debug/pprof/heap?seconds=5",
+)
 def go_heap(request: Request) -> Answer:
     """Objects by type at once; with `seconds` the allocations of that time, as `/admin/pprof/heap`."""
     return heap(request) if request.parameter("seconds") is not None else answer(request, census)
 
 
-@route("/debug/pprof/allocs", title="Allocations (Go's path)", group=UNLISTED, parameters=("seconds=…",))
+@route(
+    "/debug/pprof/allocs",
+    title="Allocations (Go's path)",
+    group=UNLISTED,
+    parameters=("seconds=…",),
+    example="/debug/pprof/allocs?seconds=5",
+)
 def allocs(request: Request) -> Answer:
     """The same as `/debug/pprof/heap`."""
     return go_heap(request)
 
 
-@route("/debug/pprof/block", title="Blocked (Go's path)", group=UNLISTED, parameters=("seconds=…",))
+@route(
+    "/debug/pprof/block",
+    title="Blocked (Go's path)",
+    group=UNLISTED,
+    parameters=("seconds=…",),
+    example="/debug/pprof/block?seconds=5",
+)
 def block(request: Request) -> Answer:
     """Lock waits since the start; with `seconds` during that time, as `/admin/pprof/contention`."""
     if request.parameter("seconds") is not None:
@@ -52,13 +76,25 @@ def block(request: Request) -> Answer:
     return answer(request, lambda: contention(None))
 
 
-@route("/debug/pprof/mutex", title="Mutex (Go's path)", group=UNLISTED, parameters=("seconds=…",))
+@route(
+    "/debug/pprof/mutex",
+    title="Mutex (Go's path)",
+    group=UNLISTED,
+    parameters=("seconds=…",),
+    example="/debug/pprof/mutex?seconds=5",
+)
 def mutex(request: Request) -> Answer:
     """The same as `/debug/pprof/block`."""
     return block(request)
 
 
-@route("/debug/pprof/goroutine", title="Threads (Go's path)", group=UNLISTED, parameters=("debug=1",))
+@route(
+    "/debug/pprof/goroutine",
+    title="Threads (Go's path)",
+    group=UNLISTED,
+    parameters=("debug=1",),
+    example="/debug/pprof/goroutine?debug=2",
+)
 def goroutine(request: Request) -> Answer:
     """Every thread's stack as a profile; with `debug` as text."""
     if request.parameter("debug") not in (None, "", "0"):

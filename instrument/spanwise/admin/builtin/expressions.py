@@ -42,6 +42,7 @@ _GOOD_SHARE, _BAD_SHARE = 99.97, 99.5  # twitter-server's own for success rates
     group="Metrics",
     tier=Tier.OPEN,
     parameters=("name=…", "namespace=a:b", "latching_style=true"),
+    example="/admin/metric/expressions.json?name=success_rate",
 )
 def expressions(request: Request) -> Response:
     """Success rates, latencies and throughput of service, clients and objectives, with what is good and bad."""

@@ -24,7 +24,7 @@ _CONTENT_TYPES = {
 }
 
 
-@route(f"{STATIC_URL}/*", title="Static files", group=UNLISTED, tier=Tier.OPEN)
+@route(f"{STATIC_URL}/*", title="Static files", group=UNLISTED, tier=Tier.OPEN, example=f"{STATIC_URL}/admin.css")
 def static(request: Request) -> Answer:
     """The style sheets, scripts and icons of these pages."""
     return _file(request.path.removeprefix(f"{STATIC_URL}/"))

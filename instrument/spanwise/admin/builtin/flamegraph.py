@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spanwise.admin.messages import Answer, Invalid, Page, Request
-from spanwise.admin.parameters import choice
-from spanwise.admin.profiles import FORMAT_PARAMETERS, FORMATS, in_format
+from spanwise.admin.profiles import FORMAT_PARAMETERS, in_format, wanted_format
 from spanwise.admin.rendering import problem
 from spanwise.admin.routes import UNLISTED, route
 from spanwise.profiling.captures import CAPTURES, Capture
@@ -30,7 +29,13 @@ def captures(_request: Request) -> dict[str, Any]:
     return {"captures": [_entry(capture) for capture in CAPTURES.all()]}
 
 
-@route("/admin/captures/*", title="A capture", group=UNLISTED, parameters=(*FORMAT_PARAMETERS, "base=…"))
+@route(
+    "/admin/captures/*",
+    title="A capture",
+    group=UNLISTED,
+    parameters=(*FORMAT_PARAMETERS, "base=…"),
+    example="/admin/captures/profile-1?format=text",
+)
 def capture(request: Request) -> Answer:
     """One of the last profiles again, in any format; with `base` (flamegraph only) beside another."""
     identifier = request.path.removeprefix("/admin/captures/")
@@ -39,7 +44,7 @@ def capture(request: Request) -> Answer:
         return problem(
             404, "No such capture", "That capture is not kept (any more); /admin/captures lists those that are."
         )
-    shape = choice(request, "format", default="text", choices=FORMATS)
+    shape = wanted_format(request, "text")
     return in_format(request, found, shape, _base(request, found))
 
 

@@ -18,7 +18,14 @@ _FORMATS = ("raw", "pdf", "cdf")
 _PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "p9999": 0.9999}
 
 
-@route("/admin/histograms", title="Histograms", group="Metrics", tier=Tier.OPEN, parameters=("h=…", "fmt=raw"))
+@route(
+    "/admin/histograms",
+    title="Histograms",
+    group="Metrics",
+    tier=Tier.OPEN,
+    parameters=("h=…", "fmt=raw"),
+    example="/admin/histograms?h=python_gc_pause_seconds%2F2&fmt=cdf",
+)
 def histograms(request: Request) -> Answer:
     """One histogram's buckets: counts (`raw`), shares (`pdf`) or sums of shares (`cdf`); a browser gets it drawn."""
     name = request.parameter("h")
@@ -36,6 +43,7 @@ def histograms(request: Request) -> Answer:
     group=UNLISTED,
     tier=Tier.OPEN,
     parameters=("h=…", "summary", "fmt=raw"),
+    example="/admin/histograms.json?h=python_gc_pause_seconds%2F2&summary",
 )
 def histograms_json(request: Request) -> Response:
     """Every histogram's buckets that are not empty, or of `h` alone; with `summary` its count, sum and percentiles."""

@@ -17,7 +17,13 @@ _NO_RESTART = "No process manager that would start this service again was found 
 _ABORT_STEPS = ("this process is gone at once, with its requests in flight and the spans that wait",)
 
 
-@route("/admin/lifecycle", title="Life cycle", group="Utilities", parameters=("grace=30s",))
+@route(
+    "/admin/lifecycle",
+    title="Life cycle",
+    group="Utilities",
+    parameters=("grace=30s",),
+    example="/admin/lifecycle?grace=30s",
+)
 def lifecycle(request: Request) -> Page:
     """The state, and what drain, shutdown, abort and restart would do now; nothing is done."""
     state = request.process.health.lifecycle
@@ -51,6 +57,7 @@ def lifecycle(request: Request) -> Page:
     tier=Tier.MUTATING,
     methods=("POST",),
     parameters=("grace=30s",),
+    example="/quitquitquit?grace=30s",
 )
 def quitquitquit(request: Request) -> Response:
     """Ends the service gracefully: not ready, then the drain delay, then at most `grace` for requests in flight."""
@@ -68,6 +75,7 @@ def quitquitquit(request: Request) -> Response:
     tier=Tier.MUTATING,
     methods=("POST",),
     parameters=("grace=30s",),
+    example="/admin/shutdown?grace=30s",
 )
 def shutdown(request: Request) -> Response:
     """The same as `/quitquitquit`."""

@@ -27,13 +27,25 @@ _MAX_NAME = 200
 _PARAMETERS = ("logger=…", "level=…", "ttl=10m")
 
 
-@route("/admin/logging", title="Logging", group="Utilities", parameters=("logger=…", "overridden=true"))
+@route(
+    "/admin/logging",
+    title="Logging",
+    group="Utilities",
+    parameters=("logger=…", "overridden=true"),
+    example="/admin/logging?logger=app&overridden=true",
+)
 def loggers(request: Request) -> Page:
     """Every logger with its level; `logger` shows those that start so, `overridden` those with a level of their own."""
     return Page("Logging", _text(_asked(request)), _html(request), _spring(request))
 
 
-@route("/admin/logging.json", title="Logging as JSON", group=UNLISTED, parameters=("logger=…", "overridden=true"))
+@route(
+    "/admin/logging.json",
+    title="Logging as JSON",
+    group=UNLISTED,
+    parameters=("logger=…", "overridden=true"),
+    example="/admin/logging.json?logger=app",
+)
 def loggers_json(request: Request) -> dict[str, Any]:
     """The same in the shape of Spring Boot's loggers endpoint."""
     return _spring(request)
@@ -47,6 +59,7 @@ def loggers_json(request: Request) -> dict[str, Any]:
     tier=Tier.MUTATING,
     methods=("POST",),
     parameters=_PARAMETERS,
+    example="/admin/logging?logger=app.db&level=DEBUG&ttl=5m",
 )
 def set_level(request: Request) -> Answer:
     """Sets the level of a logger or group for a while (10 minutes unless `ttl` says so); `level=null` takes it back."""
@@ -77,6 +90,7 @@ def set_level(request: Request) -> Answer:
     tier=Tier.MUTATING,
     methods=("POST",),
     parameters=_PARAMETERS,
+    example="/admin/logging.json?logger=app.db&level=DEBUG",
 )
 def set_level_json(request: Request) -> Answer:
     """The same for clients that send JSON: `{"logger": "app.db", "configuredLevel": "DEBUG", "ttl": "10m"}`."""

@@ -18,7 +18,14 @@ _lock = threading.Lock()
 _wrong: deque[float] = deque(maxlen=_MOST_WRONG)
 
 
-@route(LOGIN_PATH, title="Log in", group="Misc", tier=Tier.OPEN, parameters=("next=…",))
+@route(
+    LOGIN_PATH,
+    title="Log in",
+    group="Misc",
+    tier=Tier.OPEN,
+    parameters=("next=…",),
+    example=f"{LOGIN_PATH}?next=/admin/threads",
+)
 def form(request: Request) -> Page:
     """The login form of browsers; `next` is the page to come to afterwards."""
     if not request.process.guard.has_tokens:

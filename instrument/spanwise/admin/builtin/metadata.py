@@ -27,6 +27,7 @@ _BUCKETS = {"count": COUNT, "sum": SUM, "average": AVERAGE} | {
     group="Metrics",
     tier=Tier.OPEN,
     parameters=("name=…", "emitted=false"),
+    example="/admin/metric_metadata.json?emitted=false",
 )
 def metric_metadata(request: Request) -> Response:
     """Kind, unit, labels, description and direction of each metric of the standard and of the service's own.

@@ -29,7 +29,15 @@ def health(request: Request) -> Response:
     return Response(200 if state is State.READY else 503, body=_HEALTH_TEXTS[state].encode())
 
 
-@route("/health/*", title="Health of a group", group=UNLISTED, tier=Tier.OPEN, parameters=("verbose",), probe=True)
+@route(
+    "/health/*",
+    title="Health of a group",
+    group=UNLISTED,
+    tier=Tier.OPEN,
+    parameters=("verbose",),
+    probe=True,
+    example="/health/storage?verbose",
+)
 def health_group(request: Request) -> Page:
     """`/health/GROUP`: 200 while every critical check of the group passes, else 503."""
     name = request.path.removeprefix("/health/")
@@ -40,7 +48,15 @@ def health_group(request: Request) -> Page:
     return _report(f"health of {name}", good, results, request, f"Health of {name}")
 
 
-@route("/startupz", title="Startup", group="Misc", tier=Tier.OPEN, parameters=("verbose",), probe=True)
+@route(
+    "/startupz",
+    title="Startup",
+    group="Misc",
+    tier=Tier.OPEN,
+    parameters=("verbose",),
+    probe=True,
+    example="/startupz?verbose",
+)
 def startupz(request: Request) -> Page:
     """200 from the moment the service was ready for the first time, 503 before; for startup probes."""
     process_health = request.process.health
@@ -55,6 +71,7 @@ def startupz(request: Request) -> Page:
     tier=Tier.OPEN,
     parameters=("verbose",),
     probe=True,
+    example="/livez?verbose",
 )
 def livez(request: Request) -> Page:
     """200 while nothing is wrong that only a restart can mend and no event loop is stuck; `verbose` names checks."""
@@ -73,6 +90,7 @@ def livez(request: Request) -> Page:
     tier=Tier.OPEN,
     parameters=("verbose",),
     probe=True,
+    example="/readyz?verbose",
 )
 def readyz(request: Request) -> Page:
     """200 when requests may be sent here, else 503; `verbose` names each check with its age."""

@@ -20,6 +20,7 @@ _GROUP = "Performance Profile"
     title="Profile",
     group=_GROUP,
     parameters=("seconds=10", "hz=100", *FORMAT_PARAMETERS),
+    example="/admin/pprof/profile?seconds=5&format=text",
 )
 def profile(request: Request) -> Answer:
     """Where processor and wall time go: all threads sampled for `seconds`; for `go tool pprof` and others.
@@ -40,6 +41,7 @@ def sampled(request: Request, default_s: float) -> Answer:
     title="Heap",
     group=_GROUP,
     parameters=("seconds=10", "census", "force_gc=1", *FORMAT_PARAMETERS),
+    example="/admin/pprof/heap?seconds=5&format=text",
 )
 def heap(request: Request) -> Answer:
     """What is allocated within `seconds` and still in use, by stack; with `census` every object by type, at once."""
@@ -58,6 +60,7 @@ def heap(request: Request) -> Answer:
     title="Blocked profile",
     group=_GROUP,
     parameters=("seconds=10", "total", *FORMAT_PARAMETERS),
+    example="/admin/pprof/contention?seconds=5&format=text",
 )
 def lock_waits(request: Request) -> Answer:
     """Waits for locks by stack, during `seconds` or in `total`; of locks made after `spanwise.track_locks()`."""

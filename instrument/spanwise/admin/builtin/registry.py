@@ -9,8 +9,10 @@ from html import escape
 from importlib import metadata
 from typing import Any
 
+from spanwise.admin.builtin.traffic import downstreams
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import UNLISTED, route
+from spanwise.diagnosis.sockets import listening
 from spanwise.settings import DURATION, FLAG, INTEGER, NUMBER, SIZE, Value
 
 MASK = "******"
@@ -18,13 +20,25 @@ MASK = "******"
 _HARMLESS = (DURATION, FLAG, INTEGER, NUMBER, SIZE)
 
 
-@route("/admin/registry.json", title="Registry as JSON", group=UNLISTED, parameters=("filter=library/*/version",))
+@route(
+    "/admin/registry.json",
+    title="Registry as JSON",
+    group=UNLISTED,
+    parameters=("filter=library/*/version",),
+    example="/admin/registry.json?filter=system/properties/*",
+)
 def registry_json(request: Request) -> Page:
     """Settings with their source, environment, arguments, build and libraries; values masked; `filter` takes a part."""
     return registry(request)
 
 
-@route("/admin/registry", title="Registry", group="Process Info", parameters=("filter=library/*/version",))
+@route(
+    "/admin/registry",
+    title="Registry",
+    group="Process Info",
+    parameters=("filter=library/*/version",),
+    example="/admin/registry?filter=library/*/version",
+)
 def registry(request: Request) -> Page:
     """Every setting with its value and where that came from, as a page; the rest as JSON."""
     process = request.process
@@ -49,8 +63,11 @@ def registry(request: Request) -> Page:
                 "os.arch": platform.machine(),
                 "cpu.count": os.cpu_count(),
             },
+            "jvm_arguments": "",  # twitter-server's key; what there is instead comes next
             "python_arguments": _arguments(),
         },
+        "client": {"http": {peer.name: {"requests": int(peer.durations.count)} for peer in downstreams(process)}},
+        "server": {"tcp": {process.attribute("service.name"): {each.address: {} for each in listening()}}},
     }
     wanted = request.parameter("filter")
     if wanted is not None:

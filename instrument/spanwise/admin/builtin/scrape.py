@@ -20,6 +20,7 @@ _GZIP = 16 + zlib.MAX_WBITS
     group="Metrics",
     tier=Tier.OPEN,
     parameters=("identity=target",),
+    example="/metrics?identity=target",
 )
 def metrics(request: Request) -> Response:
     """All metrics as Prometheus text, or as OpenMetrics with exemplars where `Accept` asks for it.
@@ -44,6 +45,7 @@ def metrics(request: Request) -> Response:
     group="Metrics",
     tier=Tier.OPEN,
     parameters=("identity=target",),
+    example="/admin/prometheus_metrics?identity=target",
 )
 def prometheus_metrics(request: Request) -> Response:
     """The same as `/metrics`, under twitter-server's name for it."""

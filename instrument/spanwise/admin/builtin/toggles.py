@@ -23,7 +23,7 @@ def toggles(request: Request) -> Page:
     return _page(request, declared())
 
 
-@route(f"{_PATH}/*", title="A toggle", group=UNLISTED)
+@route(f"{_PATH}/*", title="A toggle", group=UNLISTED, example=f"{_PATH}/checkout")
 def some_toggles(request: Request) -> Answer:
     """The toggles of one library, or one toggle: `/admin/toggles/LIBRARY[/ID]`."""
     found = _at(request.path)
@@ -38,6 +38,7 @@ def some_toggles(request: Request) -> Answer:
     tier=Tier.MUTATING,
     methods=("PUT", "POST", "DELETE"),
     parameters=("fraction=0.5", "ttl=10m"),
+    example=f"{_PATH}/checkout/new_flow?fraction=0.5&ttl=1h",
 )
 def set_toggle(request: Request) -> Answer:
     """PUT (or POST) sets the share of one toggle for a while, DELETE takes that back: `/admin/toggles/LIBRARY/ID`."""

@@ -56,6 +56,7 @@ def tracing(request: Request) -> Page:
     tier=Tier.MUTATING,
     methods=("POST",),
     parameters=("enable=true", "disable=true", "rate=0.1", "ttl=10m"),
+    example="/admin/tracing?rate=1&ttl=5m",
 )
 def set_tracing(request: Request) -> Answer:
     """Switches sampling on or off or sets its rate, for 10 minutes unless `ttl` says so."""

@@ -49,7 +49,7 @@ def clients(request: Request) -> Page:
     return _listing(request, downstreams(request.process), "Downstream clients", "/admin/clients/")
 
 
-@route("/admin/clients/*", title="A downstream", group=UNLISTED)
+@route("/admin/clients/*", title="A downstream", group=UNLISTED, example="/admin/clients/payments%3A8080")
 def client(request: Request) -> Answer:
     """One downstream by the name it is listed under."""
     return _single(request, downstreams(request.process), "/admin/clients/")
@@ -61,7 +61,7 @@ def servers(request: Request) -> Page:
     return _listing(request, routes_served(request.process), "Routes served", "/admin/servers/")
 
 
-@route("/admin/servers/*", title="A route", group=UNLISTED)
+@route("/admin/servers/*", title="A route", group=UNLISTED, example="/admin/servers/GET%20%2Forders")
 def server(request: Request) -> Answer:
     """One route by the name it is listed under."""
     return _single(request, routes_served(request.process), "/admin/servers/")

@@ -23,7 +23,14 @@ _MOST_SERIES = 50
 _streams = threading.BoundedSemaphore(_MOST_STREAMS)
 
 
-@route("/admin/metrics", title="Watch", group="Metrics", tier=Tier.OPEN, parameters=("m=…",))
+@route(
+    "/admin/metrics",
+    title="Watch",
+    group="Metrics",
+    tier=Tier.OPEN,
+    parameters=("m=…",),
+    example="/admin/metrics?m=python_threads",
+)
 def watch(request: Request) -> Answer:
     """Charts of chosen metrics, live; for scripts with `m`: name, change since the sample before, and value."""
     names = request.query.get("m", ())
@@ -45,7 +52,14 @@ def watch(request: Request) -> Answer:
     )
 
 
-@route("/admin/metrics/stream", title="Stream of metrics", group=UNLISTED, tier=Tier.OPEN, parameters=("m=…",))
+@route(
+    "/admin/metrics/stream",
+    title="Stream of metrics",
+    group=UNLISTED,
+    tier=Tier.OPEN,
+    parameters=("m=…",),
+    example="/admin/metrics/stream?m=python_threads",
+)
 def stream(request: Request) -> Response:
     """Server-sent events, one a second: the values of the series named by `m`, and which of them are totals."""
     names = tuple(request.query.get("m", ()))[:_MOST_SERIES]
