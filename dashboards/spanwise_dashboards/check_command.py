@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from spanwise.command import fail
-from spanwise_dashboards.boards import all_boards
 from spanwise_dashboards.checks import check_boards, check_live, rules
 from spanwise_dashboards.checks.finding import Finding
+from spanwise_dashboards.checks.vocabulary import Vocabulary, standard
 from spanwise_dashboards.progress import Progress
 from spanwise_dashboards.prometheus import Prometheus, PrometheusError
+from spanwise_dashboards.sources import load, our_boards, services_of, settings_of
 
 Json = dict[str, Any]
 
@@ -24,54 +23,39 @@ def check(parsed: argparse.Namespace) -> int:
     unknown = sorted(set(parsed.ignore) - set(rules()))
     if unknown:
         fail(f"--ignore {unknown[0]} is not a check; there are {', '.join(rules())}")
-    documents = load(parsed.files) if parsed.files else [board.to_json() for board in all_boards()]
-    findings = list(check_boards(documents))
+    settings = settings_of(parsed)
+    services = services_of(settings)
+    vocabulary = standard().with_metrics(metric for service in services for metric in service.metrics)
+    # One board after the other: of a thousand no more than one need be in memory.
+    boards: list[Any] = load(parsed.files) if parsed.files else our_boards(settings, services)
+    queries = 0
+
+    def documents(what: str) -> Iterator[Json]:
+        nonlocal queries
+        queries = 0
+        with Progress(what, len(boards)) as progress:
+            for board in boards:
+                document: Json = board if isinstance(board, dict) else board.to_json()
+                queries += sum(len(panel.get("targets", [])) for panel in document.get("panels", []))
+                yield document
+                progress.step()
+
+    findings = check_boards(documents("checking"), vocabulary)
     if parsed.prometheus:
-        findings += _live(documents, Prometheus(parsed.prometheus))
+        findings += _live(documents, Prometheus(parsed.prometheus), vocabulary)
     shown = [finding for finding in findings if finding.rule not in parsed.ignore]
     for finding in shown:
         sys.stdout.write(f"{finding} [{finding.rule}]\n")
-    queries = sum(len(panel.get("targets", [])) for board in documents for panel in board.get("panels", []))
-    sys.stderr.write(f"{len(documents)} boards, {queries} queries, {len(shown)} findings\n")
+    sys.stderr.write(f"{len(boards)} boards, {queries} queries, {len(shown)} findings\n")
     return 1 if shown else 0
 
 
-def _live(documents: list[Json], prometheus: Prometheus) -> Iterable[Finding]:
+def _live(
+    documents: Callable[[str], Iterable[Json]], prometheus: Prometheus, vocabulary: Vocabulary
+) -> Iterator[Finding]:
     try:
         prometheus.instant("1")
     except PrometheusError as error:
         fail(str(error))
-    findings: list[Finding] = []
-    with Progress("asking Prometheus", len(documents)) as progress:
-        for document in documents:
-            findings += check_live(document, prometheus)
-            progress.step()
-    return findings
-
-
-def load(names: list[str]) -> list[Json]:
-    """The boards in files and folders; in a folder every `.json` that has panels. Ends the command on a bad file."""
-    documents = []
-    for name in names:
-        path = Path(name)
-        for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
-            document = _board(file)
-            if document is not None:
-                documents.append(document)
-            elif not path.is_dir():
-                fail(f"{file} is not a dashboard: it is no JSON object with panels")
-    if not documents:
-        fail(f"there is no dashboard in {', '.join(names)}: give .json files or folders with some")
-    return documents
-
-
-def _board(file: Path) -> Json | None:
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        fail(f"cannot read {file}: {error.strerror}")
-    except ValueError as error:
-        fail(f"{file} is not JSON: {error}")
-    if isinstance(document, dict) and isinstance(document.get("dashboard"), dict):
-        document = document["dashboard"]  # as Grafana's HTTP API returns it
-    return document if isinstance(document, dict) and isinstance(document.get("panels"), list) else None
+    for document in documents("asking Prometheus"):
+        yield from check_live(document, prometheus, vocabulary)

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from spanwise_dashboards.progress import Progress
+
 
 def differences(tree: Mapping[str, str], root: Path) -> list[str]:
     """The paths whose file is missing below `root` or has other bytes, sorted."""
@@ -20,8 +22,10 @@ def differences(tree: Mapping[str, str], root: Path) -> list[str]:
 def write(tree: Mapping[str, str], root: Path) -> list[str]:
     """Makes the files below `root` equal to `tree`; returns the paths that were not. Raises OSError."""
     changed = differences(tree, root)
-    for path in changed:
-        _replace(root / path, tree[path].encode())
+    with Progress("writing", len(changed)) as progress:
+        for path in changed:
+            _replace(root / path, tree[path].encode())
+            progress.step()
     return changed
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from spanwise.command import fail
 from spanwise.settings import parse_duration
 from spanwise_dashboards.boards import all_boards
-from spanwise_dashboards.check_command import load
 from spanwise_dashboards.preview import write_previews
 from spanwise_dashboards.preview.data import Window
 from spanwise_dashboards.prometheus import Prometheus, PrometheusError
+from spanwise_dashboards.sources import load
 
 
 def preview(parsed: argparse.Namespace) -> int:

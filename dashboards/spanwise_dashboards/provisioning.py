@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 DATASOURCE_UID = "spanwise-prometheus"  # fixed: boards, bookmarks and alerts refer to it
+FOLDER_UID, FOLDER_TITLE = "spanwise", "Spanwise"  # where the boards are in Grafana
 # A service that has just registered is scraped this soon.
 DISCOVERY_INTERVAL = "5s"
 DEFAULT_SCRAPE_TIMEOUT_S = 10.0  # Prometheus'; it refuses one longer than the interval
@@ -53,8 +54,8 @@ def dashboard_provider(path: str) -> dict[str, Any]:
     provider = {
         "name": "spanwise",
         "orgId": 1,
-        "folder": "Spanwise",
-        "folderUid": "spanwise",
+        "folder": FOLDER_TITLE,
+        "folderUid": FOLDER_UID,
         "type": "file",
         "disableDeletion": False,
         "updateIntervalSeconds": 10,

@@ -1,10 +1,11 @@
-"""What `spanwise dashboards generate` can be told. From this table come `--help`, the docs and the error messages."""
+"""What `spanwise dashboards` can be told. From this table come `--help`, the docs and the error messages."""
 
 from __future__ import annotations
 
 import re
 
-from spanwise.settings import DURATION, LIST, PATH, URL, Kind, Setting
+from spanwise.settings import DURATION, LIST, PATH, TEXT, URL, Kind, Setting
+from spanwise_dashboards.provisioning import FOLDER_UID
 from spanwise_dashboards.rules import MAX_SCRAPE_INTERVAL_S
 
 _TARGET = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):(\d{1,5})")
@@ -66,6 +67,20 @@ GRAFANA_URL = Setting(
     "Grafana as a browser reaches it: links in alerts, and where `push` and `diff` go.",
     flag="--grafana-url",
 )
+GRAFANA_FOLDER = Setting(
+    "SPANWISE_GRAFANA_FOLDER",
+    TEXT,
+    FOLDER_UID,
+    "The uid of the folder into which `push` puts boards that Grafana does not have yet.",
+    flag="--folder",
+)
+GRAFANA_TOKEN = Setting(
+    "SPANWISE_GRAFANA_TOKEN",
+    TEXT,
+    None,
+    "The token of a Grafana service account, for `push` and `diff`.",
+    secret=True,
+)
 OPENSLO = Setting(
     "SPANWISE_OPENSLO",
     LIST,
@@ -94,6 +109,8 @@ SETTINGS = (
     COLLECTOR_TARGET,
     PROMETHEUS_URL,
     GRAFANA_URL,
+    GRAFANA_FOLDER,
+    GRAFANA_TOKEN,
     SCRAPE_INTERVAL,
     STATIC_TARGETS,
     OPENSLO,
@@ -101,3 +118,8 @@ SETTINGS = (
     DASHBOARDS_PATH,
 )
 REPEATED = (STATIC_TARGETS, OPENSLO)  # their flags may be given more than once
+# What each sub-command has flags for.
+SOURCE_SETTINGS = (COLLECTOR_URL, PROMETHEUS_URL, SERVICES)
+GRAFANA_SETTINGS = (GRAFANA_URL, GRAFANA_FOLDER, *SOURCE_SETTINGS)
+GENERATE_SETTINGS = tuple(setting for setting in SETTINGS if setting not in (GRAFANA_FOLDER, GRAFANA_TOKEN))
+DIFF_SETTINGS = tuple(setting for setting in GENERATE_SETTINGS if setting is not OUT)

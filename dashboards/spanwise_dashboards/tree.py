@@ -14,6 +14,7 @@ from spanwise_dashboards.alert_tests import tests_document
 from spanwise_dashboards.alerts import alerts
 from spanwise_dashboards.boards import all_boards, own_boards
 from spanwise_dashboards.discovery import Service
+from spanwise_dashboards.progress import Progress
 from spanwise_dashboards.provisioning import dashboard_provider, datasources, prometheus_config
 from spanwise_dashboards.rules import rules_document
 from spanwise_dashboards.settings import (
@@ -63,9 +64,12 @@ def generate(settings: Settings, services: Iterable[Service] = ()) -> Tree:
     }
     for board in all_boards(collector_url):
         tree[f"grafana/dashboards/{board.file_name}"] = _json(board.to_json())
-    for board in own_boards(services):
-        # On one line: a thousand of them are written in seconds, and each fits a ConfigMap.
-        tree[f"grafana/dashboards/{board.file_name}"] = _compact(board.to_json())
+    own = list(own_boards(services))
+    with Progress("generating", len(own)) as progress:
+        for board in own:
+            # On one line: a thousand of them are written in seconds, and each fits a ConfigMap.
+            tree[f"grafana/dashboards/{board.file_name}"] = _compact(board.to_json())
+            progress.step()
     return dict(sorted(tree.items()))
 
 

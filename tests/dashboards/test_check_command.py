@@ -57,6 +57,23 @@ def test_a_folder_and_what_grafanas_api_returns_are_read(tmp_path: Path, capsys:
     assert "which is not generated" in shown.out
 
 
+def test_what_services_declare_is_known_and_their_boards_are_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metric = {"name": "orders_placed_total", "kind": "counter", "unit": "{order}", "labels": ["region"]}
+    services = tmp_path / "services.json"
+    services.write_text(json.dumps({"services": [{"name": "orders", "metrics": [metric]}]}))
+    assert run("--services", services) == 0
+    assert f"{len(all_boards()) + 1} boards" in capsys.readouterr().err
+    query = {"refId": "A", "expr": "sum by (region, shop) (rate(orders_placed_total[$__rate_interval]))"}
+    path = board(tmp_path, panels=[{"type": "timeseries", "id": 1, "title": "P", "targets": [query]}])
+    assert run(path) == 1
+    assert "the standard has no metric orders_placed_total" in capsys.readouterr().out
+    assert run(path, "--services", services) == 1
+    out = capsys.readouterr().out
+    assert "orders_placed_total has no label shop" in out and "no metric" not in out and "label region" not in out
+
+
 @pytest.mark.parametrize(
     ("content", "message"), [("{", "is not JSON"), ("[]", "is not a dashboard"), (None, "cannot read")]
 )
