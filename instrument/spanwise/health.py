@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from spanwise.heartbeat import Heartbeat
+from spanwise.redaction import in_force
 
 # One failure may be a hiccup; the second in a row takes the service out of rotation.
 FAILURES_BEFORE_FAILING = 2
@@ -288,7 +289,7 @@ class Health:
             if watched.check.function() is False:
                 fault = message = "returned False"
         except BaseException as error:
-            fault, message = type(error).__name__, f"{type(error).__name__}: {error}"
+            fault, message = type(error).__name__, in_force().text(f"{type(error).__name__}: {error}")
         with self._lock:
             watched.run = None
             if run.given_up:

@@ -23,6 +23,8 @@ from typing import Any, TextIO
 
 from opentelemetry.trace import get_current_span
 
+from spanwise.redaction import in_force
+
 TEXT, JSON = "text", "json"
 # What every record has; anything else on it was given by `extra=` and is written too.
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -136,7 +138,7 @@ def configure(format: str = TEXT, *, level: int | str = logging.INFO, stream: Te
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        return _clean(record.getMessage())
+        return _redacted(record.getMessage())
     except Exception:  # arguments that do not fit the message, or whose own text fails
         return f"{_text(record.msg)} {_text(record.args)}"
 
@@ -149,19 +151,19 @@ def _exception(record: logging.LogRecord) -> dict[str, str] | None:
     error = record.exc_info[1] if isinstance(record.exc_info, tuple) and len(record.exc_info) == 3 else None
     return {
         "type": type(error).__qualname__ if error is not None else "",
-        "message": _text(error) if error is not None else "",
+        "message": _redacted(_text(error)) if error is not None else "",
         "stacktrace": text,
     }
 
 
 def _exception_text(record: logging.LogRecord) -> str:
     if record.exc_text:
-        return _clean(record.exc_text)
+        return _redacted(record.exc_text)
     found = record.exc_info
     if not isinstance(found, tuple) or len(found) != 3 or found[1] is None:
         return ""
     try:
-        return _clean("".join(traceback.format_exception(*found))).rstrip("\n")
+        return _redacted("".join(traceback.format_exception(*found))).rstrip("\n")
     except Exception:
         return f"{type(found[1]).__qualname__} (its traceback cannot be written)"
 
@@ -193,6 +195,11 @@ def _text(value: Any) -> str:
         return _clean(str(value))
     except Exception:
         return f"<{type(value).__qualname__} without a text>"
+
+
+def _redacted(text: str) -> str:
+    """Without what calls itself a secret: see `spanwise.redaction`. What `extra=` gives is the service's own choice."""
+    return in_force().text(_clean(text))
 
 
 def _clean(text: str) -> str:

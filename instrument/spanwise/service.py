@@ -33,7 +33,7 @@ from spanwise.http.wsgi import WSGIMiddleware
 from spanwise.http.wsgi import no_route as no_wsgi_route
 from spanwise.identity import Identity, identify
 from spanwise.import_hook import when_imported
-from spanwise.redaction import Redaction
+from spanwise.redaction import Redaction, enforce
 from spanwise.registration import Registration, reachable_host
 from spanwise.settings import SettingError, Settings, resolve
 from spanwise.tracing import propagation
@@ -239,6 +239,7 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, export: E
     logs.set_service_name(identity.service_name)
 
     redaction = Redaction(settings["SPANWISE_REDACT"] or ())
+    enforce(redaction)
     exporter = _exporter(settings, export, outage, instruments, redaction)
     instruments.queue_size.set_function(lambda: float(exporter.queue_size) if exporter is not None else 0.0)
     provider = TracerProvider(

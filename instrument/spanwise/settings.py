@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from spanwise.redaction import in_force
+
 
 class SettingError(ValueError):
     """A value that cannot be used: one line that names the setting, the value and what is allowed."""
@@ -149,7 +151,7 @@ class Setting:
     def parse(self, text: str, given_by: str = "") -> Any:
         """The typed value of `text`, or SettingError. `given_by` names the flag where it was not the variable."""
         name = given_by or self.variable
-        shown = "(hidden)" if self.secret else repr(text)
+        shown = "(hidden)" if self.secret else repr(in_force().text(text))
         try:
             value = self.kind.parse(text)
         except ValueError:

@@ -71,6 +71,47 @@ def test_texts_that_quote_urls() -> None:
     assert PLAIN.text("nothing here") == "nothing here"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password=SECRET x", "password=REDACTED x"),
+        ("db_password = SECRET", "db_password = REDACTED"),
+        ("{'password': 'SECRET', 'a': 1}", "{'password': REDACTED, 'a': 1}"),
+        ('{"api_key":b"SEC\\"RET"}', '{"api_key":REDACTED}'),
+        ("Authorization: Bearer SECRET.x", "Authorization: REDACTED"),
+        ("{'Authorization': 'Basic SECRET'}", "{'Authorization': REDACTED}"),
+        ("Set-Cookie: a=1; session=SECRET\nnext", "Set-Cookie: REDACTED\nnext"),
+        ("Bearer SECRETSECRET", "Bearer REDACTED"),
+        ("host=h password='SECRET x' user=u", "host=h password=REDACTED user=u"),
+        ("postgres://u:SEC@RET@h/db", "postgres://REDACTED@h/db"),
+        ("DETAIL:  Key (email)=(SECRET) already exists.", "DETAIL:  Key (email)=(REDACTED) already exists."),
+        ("Failing row contains (1, SECRET).", "Failing row contains (REDACTED)."),
+        ("Duplicate entry 'SECRET' for key 'x'", "Duplicate entry 'REDACTED' for key 'x'"),
+        ('invalid input syntax for type integer: "SECRET"', 'invalid input syntax for type integer: "REDACTED"'),
+        ("[SQL: INSERT INTO u VALUES (?, 'SECRET')]\n[parameters: ('SECRET', [1])]\n(Background on this error at: x)",
+         "[SQL: INSERT INTO u VALUES (?, ?)]\n[parameters: REDACTED]\n(Background on this error at: x)"),
+        ("unexpected token: foo; 5 tokens = 5 words", "unexpected token: foo; 5 tokens = 5 words"),
+    ],
+)  # fmt: skip
+def test_prose(text: str, expected: str) -> None:
+    assert PLAIN.text(text) == expected
+
+
+def test_a_long_text_takes_no_time_to_speak_of() -> None:
+    for piece in (
+        "a_",
+        "password",
+        "token=' ",
+        "Key (",
+        "[SQL: ",
+        "://",
+        "invalid input ",
+        "bearer ",
+        "authorization: a ",
+    ):
+        PLAIN.text(piece * 5_000)
+
+
 def test_attributes() -> None:
     untouched = {"http.route": "/x"}
     assert PLAIN.attributes(untouched) is untouched
@@ -85,9 +126,19 @@ def test_attributes() -> None:
     assert given["url.query"] == "sig=1"
 
 
+def test_sql_and_addresses_that_others_put_on_spans() -> None:
+    given = {"db.system": "mysql", "db.statement": 'SELECT "a"', "db.connection_string": "mysql://u:p@h/d", "n": "a@b"}
+    assert PLAIN.attributes(given) == {
+        "db.system": "mysql",
+        "db.statement": "SELECT ?",
+        "db.connection_string": "mysql://REDACTED@h/d",
+        "n": "a@b",
+    }
+
+
 def test_exceptions() -> None:
     given = {"exception.message": "http://u:p@h/?sig=1", "exception.stacktrace": "x?sig=1", "exception.type": "E"}
-    assert PLAIN.exception(given) == {
+    assert PLAIN.event(given) == {
         "exception.message": "http://REDACTED@h/?sig=REDACTED",
         "exception.stacktrace": "x?sig=REDACTED",
         "exception.type": "E",

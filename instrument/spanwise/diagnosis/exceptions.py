@@ -1,7 +1,7 @@
 """Exceptions that left the service's code, grouped by class and line, with the last stacks of each. Under a megabyte.
 
-Noted are those of requests and those that end a thread. Their messages may hold data of the service: they are shown on
-the sensitive tier only, and cut.
+Noted are those of requests and those that end a thread. Their messages may hold data of the service: they are redacted,
+shown on the sensitive tier only, and cut.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from types import TracebackType
 
 from spanwise.diagnosis.where import culprit
 from spanwise.profiling.stacks import Frame, Stack
+from spanwise.redaction import in_force
 
 # 60 groups of 3 occurrences of 40 calls stay under 1 MB, names being shared.
 _MAX_GROUPS = 60
@@ -63,7 +64,7 @@ class Exceptions:
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         stack = _stack(error.__traceback__)
         place = culprit(stack)
-        seen = Seen(time.time(), str(error)[:_MAX_MESSAGE], where[:_MAX_MESSAGE], trace_id, stack)
+        seen = Seen(time.time(), in_force().text(str(error))[:_MAX_MESSAGE], where[:_MAX_MESSAGE], trace_id, stack)
         with self._lock:
             key = name, place
             group = self._groups.setdefault(key, Group(name, place, seen.at))

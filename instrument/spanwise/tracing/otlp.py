@@ -116,8 +116,8 @@ def _count(tag: bytes, count: int) -> bytes:
 def _event(event: Event, redaction: Redaction) -> bytes:
     """trace.v1.Span.Event: time=1 name=2 attributes=3 dropped_attributes_count=4."""
     attributes = event.attributes
-    if event.name == "exception" and attributes:
-        attributes = redaction.exception(attributes)
+    if attributes:
+        attributes = redaction.event(attributes)
     return (
         b"\x09"
         + _FIXED64(event.timestamp)
@@ -127,17 +127,18 @@ def _event(event: Event, redaction: Redaction) -> bytes:
     )
 
 
-def _link(link: Link) -> bytes:
+def _link(link: Link, redaction: Redaction) -> bytes:
     """trace.v1.Span.Link: trace_id=1 span_id=2 trace_state=3 attributes=4 dropped_attributes_count=5 flags=6."""
     context = link.context
     state = trace_state_text(context.trace_state)
+    attributes = redaction.attributes(link.attributes) if link.attributes else None
     return (
         b"\x0a\x10"
         + context.trace_id.to_bytes(16, "big")
         + b"\x12\x08"
         + context.span_id.to_bytes(8, "big")
         + (_field(b"\x1a", _text(state)) if state else b"")
-        + _attributes(b"\x22", link.attributes)
+        + _attributes(b"\x22", attributes)
         + _count(b"\x28", link.dropped_attributes)
         + b"\x35"
         + _FIXED32(_flags(context, context))
@@ -149,9 +150,9 @@ def _flags(context: SpanContext, seen_from: SpanContext | None) -> int:
     return context.trace_flags & 0xFF | _HAS_IS_REMOTE | remote
 
 
-def _status(status: Status) -> bytes:
+def _status(status: Status, redaction: Redaction) -> bytes:
     """trace.v1.Status: message=2 code=3 (unset=0 ok=1 error=2)."""
-    described = _field(b"\x12", _text(status.description)) if status.description else b""
+    described = _field(b"\x12", _text(redaction.text(status.description))) if status.description else b""
     return described + _count(b"\x18", status.status_code.value)
 
 
@@ -183,9 +184,9 @@ def encode_span(span: ReadableSpan, redaction: Redaction = _DEFAULT_REDACTION) -
         parts += [_field(b"\x5a", _event(event, redaction)) for event in span.events]
         parts.append(_count(b"\x60", span.dropped_events))
     if span._links:
-        parts += [_field(b"\x6a", _link(link)) for link in span.links]
+        parts += [_field(b"\x6a", _link(link, redaction)) for link in span.links]
         parts.append(_count(b"\x70", span.dropped_links))
-    parts.append(_field(b"\x7a", _status(span.status)))
+    parts.append(_field(b"\x7a", _status(span.status, redaction)))
     parts.append(b"\x85\x01" + _FIXED32(_flags(context, parent)))
     return b"".join(parts)
 
