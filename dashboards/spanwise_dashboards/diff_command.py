@@ -13,6 +13,7 @@ from spanwise.settings import Settings
 from spanwise_dashboards.boards.own import own_uid
 from spanwise_dashboards.discovery import Service
 from spanwise_dashboards.grafana import GrafanaError
+from spanwise_dashboards.kubernetes import TooLarge
 from spanwise_dashboards.openslo import OpenSloError
 from spanwise_dashboards.output import differences
 from spanwise_dashboards.progress import Progress
@@ -68,7 +69,7 @@ def _folder(root: Path, settings: Settings, services: list[Service]) -> Differen
             for path in paths
             if path not in missing
         ]
-    except OpenSloError as error:
+    except (OpenSloError, TooLarge) as error:
         fail(str(error))
     except OSError as error:
         fail(f"cannot read {error.filename or root}: {error.strerror}")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from spanwise.command import fail
+from spanwise_dashboards.kubernetes import TooLarge
 from spanwise_dashboards.openslo import OpenSloError
 from spanwise_dashboards.output import differences, write
 from spanwise_dashboards.settings import OUT
@@ -23,7 +24,7 @@ def generate(parsed: argparse.Namespace) -> int:
     services = services_of(settings)
     try:
         tree = generate_tree(settings, services)
-    except (OpenSloError, OSError) as error:
+    except (OpenSloError, TooLarge, OSError) as error:
         fail(str(error))
     try:
         if parsed.check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from spanwise.settings import DURATION, LIST, PATH, TEXT, URL, Kind, Setting
+from spanwise.settings import DURATION, FLAG, LIST, PAIRS, PATH, TEXT, URL, Kind, Setting
 from spanwise_dashboards.provisioning import FOLDER_UID
 from spanwise_dashboards.rules import MAX_SCRAPE_INTERVAL_S
 
@@ -95,6 +95,27 @@ SERVICES = Setting(
     "Where services' own metrics are known from: `collector`, `prometheus` or a file; unset makes no boards of them.",
     flag="--services",
 )
+KUBERNETES = Setting(
+    "SPANWISE_KUBERNETES",
+    FLAG,
+    "false",
+    "Also write Kubernetes objects: ConfigMaps of boards, PrometheusRule, PodMonitor.",
+    flag="--kubernetes",
+)
+KUBERNETES_NAMESPACE = Setting(
+    "SPANWISE_KUBERNETES_NAMESPACE",
+    TEXT,
+    None,
+    "The namespace in the objects' metadata; unset leaves it to `kubectl -n`.",
+    flag="--kubernetes-namespace",
+)
+KUBERNETES_LABELS = Setting(
+    "SPANWISE_KUBERNETES_LABELS",
+    PAIRS,
+    None,
+    "Labels of the objects, such as the `release=...` by which a Prometheus operator selects them.",
+    flag="--kubernetes-labels",
+)
 DASHBOARDS_PATH = Setting(
     "SPANWISE_GRAFANA_DASHBOARDS_PATH",
     PATH,
@@ -116,6 +137,9 @@ SETTINGS = (
     OPENSLO,
     SERVICES,
     DASHBOARDS_PATH,
+    KUBERNETES,
+    KUBERNETES_NAMESPACE,
+    KUBERNETES_LABELS,
 )
 REPEATED = (STATIC_TARGETS, OPENSLO)  # their flags may be given more than once
 # What each sub-command has flags for.
