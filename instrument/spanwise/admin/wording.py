@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 NONE = "–"
@@ -22,6 +23,11 @@ def duration(seconds: float) -> str:
     (size, unit), (smaller, smaller_unit) = units[first], units[first + 1]
     rest = whole % size // smaller
     return f"{whole // size} {unit}" + (f" {rest} {smaller_unit}" if rest else "")
+
+
+def ago(at: float) -> str:
+    """`3 s ago`, for a time in Unix seconds."""
+    return f"{duration(max(0.0, time.time() - at))} ago"
 
 
 def size(number: float | None) -> str:

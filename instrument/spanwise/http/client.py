@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 from contextvars import ContextVar, Token
-from time import perf_counter, time_ns
+from time import perf_counter, time, time_ns
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -150,6 +150,8 @@ class ClientRequests:
         span = call.span
         if span is None and problem and not call.is_untraced and call.context.is_valid and self._sink.exports:
             span = self._keep_failed(call, duration)
+        if problem and not call.is_untraced:
+            _note_failure(call, host_label, port_label, problem, duration)
         if span is None:
             child.observe(duration)
             return
@@ -250,6 +252,13 @@ class Call:
             self._client.finish(self, status, error)
         except Exception:
             _log.exception("spanwise: a finished call could not be recorded.")
+
+
+def _note_failure(call: Call, host: str, port: str, problem: str, duration: float) -> None:
+    from spanwise.diagnosis.failures import CALLED, Failure  # only a service whose calls fail needs it
+
+    trace_id = f"{call.context.trace_id:032x}" if call.context.is_valid else ""
+    CALLED.note(f"{host}:{port}" if port else host, Failure(time(), call.method, problem, duration, trace_id))
 
 
 def inside_call() -> bool:

@@ -12,9 +12,10 @@ Unsampled is the normal case and does only what metrics need: no attributes are 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from threading import Lock, get_ident
-from time import monotonic, perf_counter, time_ns
+from time import monotonic, perf_counter, time, time_ns
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -57,6 +58,7 @@ _KEEP_EVERY_S = 60.0
 _MAX_PORT_DIGITS = 5
 _DEBUG = "d"  # B3's word for a trace that is wanted whatever the sampling says
 _MAX_SERIES = 5000
+_MOST_ANSWERED = 200
 
 Attributes = dict[str, Any]
 # Collects a span's attributes from what the server handed over; called for recorded requests only.
@@ -134,6 +136,7 @@ class ServerRequests:
         active = self._active[method]
         active.inc()
         request.active = active
+        request.path = path
         request.thread = get_ident()
         LIVE.add(request)
         try:
@@ -170,6 +173,9 @@ class ServerRequests:
                 context = _BAGGAGE.extract({"baggage": baggage}, context)
         request.parent = parent
         if force is not None and self._may_force is not None and self._may_force(force):
+            asked = _DEBUG
+        wanted = self._sampling.wanted
+        if wanted and any(each.takes(path) for each in wanted):
             asked = _DEBUG
         span = self._asked_for(request, parent, asked) if asked else self._span(request, path, parent)
         request.enter(span, context)
@@ -243,6 +249,8 @@ class ServerRequests:
         if span is not None:
             series.keep_after = request.started + _KEEP_EVERY_S
             self._end(request, span, series, failed)
+        if failed:
+            _note_failure(request, duration)
 
     def _new_series(self, key: tuple[str, str, str]) -> _Series:
         method, route, _ = key
@@ -313,6 +321,7 @@ class Request:
         "error",
         "method",
         "parent",
+        "path",
         "route",
         "source",
         "span",
@@ -320,11 +329,14 @@ class Request:
         "status",
         "task",
         "thread",
+        "took_s",
     )
 
     active: Gauge
+    path: str
     started: float
     thread: int
+    took_s: float
 
     def __init__(self, server: ServerRequests, source: Any, describe: Describe, method: str) -> None:
         self._server: ServerRequests | None = server
@@ -392,7 +404,7 @@ class Request:
         if server is None:
             return
         LIVE.discard(self)
-        duration = perf_counter() - self.started
+        self.took_s = duration = perf_counter() - self.started
         self.active.dec()
         if not self.status and self.error is not None:
             self.status = "500"  # what every server answers for an application that raised before its first byte
@@ -400,6 +412,7 @@ class Request:
             server.finish(self, duration)
         except Exception:
             _log.exception("spanwise: a finished request could not be recorded.")
+        ANSWERED.append(self)
         # The server's request object and the traceback refer back to this one: without this, each request would be
         # garbage that only the cycle collector frees.
         self.source = self.error = self.task = None
@@ -407,6 +420,16 @@ class Request:
 
 # The requests that are being answered: put in and taken out in single steps of the interpreter, looked at by /admin.
 LIVE: set[Request] = set()
+# The latest that were answered, for /admin too; without what belongs to the server they are small.
+ANSWERED: deque[Request] = deque(maxlen=_MOST_ANSWERED)
+
+
+def _note_failure(request: Request, duration: float) -> None:
+    from spanwise.diagnosis.failures import NO_ROUTE, SERVED, Failure  # only a service that fails needs it
+
+    reason = request.status if request.error is None else exception_name(type(request.error))
+    failure = Failure(time(), request.method, reason, duration, request.known_trace_id)
+    SERVED.note(f"{request.method} {request.route or NO_ROUTE}", failure)
 
 
 def _parent_in(context: Context) -> Parent | None:

@@ -148,14 +148,19 @@ class RouteSampling:
 
 
 class RouteRates:
-    """Which route of the policy a path belongs to: a literal one first, then the templates in the policy's order."""
+    """Which route a path belongs to: a literal one first, then the templates in the policy's order.
 
-    __slots__ = ("_literal", "_templates")
+    `by_hand` are routes that were set at run time; they come before those of the policy.
+    """
 
-    def __init__(self, routes: Sequence[RoutePolicy], service_rate: float) -> None:
+    __slots__ = ("_literal", "_templates", "by_hand", "policy")
+
+    def __init__(self, routes: Sequence[RoutePolicy], service_rate: float, by_hand: Sequence[RoutePolicy] = ()) -> None:
+        self.policy = tuple(routes)
+        self.by_hand = tuple(by_hand)
         self._literal: dict[str, RouteSampling] = {}
         self._templates: list[tuple[re.Pattern[str], RouteSampling]] = []
-        for policy in routes:
+        for policy in (*self.by_hand, *self.policy):
             sampling = RouteSampling(policy, service_rate)
             if _PLACEHOLDER.search(policy.route):
                 self._templates.append((pattern(policy.route), sampling))

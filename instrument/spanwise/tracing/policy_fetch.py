@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from spanwise.collector_http import FAILURES, request
-from spanwise.tracing.policy import PolicyError, RouteRates, SamplingPolicy, parse_policy
+from spanwise.tracing.by_hand import use_policy
+from spanwise.tracing.policy import PolicyError, SamplingPolicy, parse_policy
 from spanwise.tracing.sampling import HeadSampling
 
 _TIMEOUT_S = 3.0
@@ -103,4 +104,4 @@ class PolicyInForce:
         if policy.rate != last.rate:
             self._sampling.set_rate(rate)
         if policy != last:
-            self._sampling.routes = RouteRates(policy.routes, rate) if policy.routes else None
+            use_policy(self._sampling, policy.routes, rate)

@@ -25,6 +25,7 @@ from opentelemetry.util.types import Attributes
 from spanwise.tracing.tracecontext import SAMPLED, Parent, member, trace_state, trace_state_text, with_member
 
 if TYPE_CHECKING:
+    from spanwise.tracing.by_hand import Wanted
     from spanwise.tracing.policy import RouteRates
 
 RANDOMNESS_BITS = 56
@@ -74,14 +75,16 @@ class HeadSampling:
     """The decision for a new trace; its `rate` may change at any time.
 
     `parent_based`: a caller's decision is followed; else every process decides by the same randomness. `routes`: rates
-    of their own for some routes, None (the normal case) for none.
+    of their own for some routes, None (the normal case) for none. `wanted`: requests whose traces somebody asked for at
+    run time; both are set through `spanwise.tracing.by_hand`.
     """
 
-    __slots__ = ("_state", "_threshold", "parent_based", "rate", "routes")
+    __slots__ = ("_state", "_threshold", "parent_based", "rate", "routes", "wanted")
 
     def __init__(self, rate: float, *, parent_based: bool = True) -> None:
         self.parent_based = parent_based
         self.routes: RouteRates | None = None
+        self.wanted: tuple[Wanted, ...] = ()
         self.set_rate(rate)
 
     def set_rate(self, rate: float) -> None:

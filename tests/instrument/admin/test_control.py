@@ -137,6 +137,36 @@ def test_a_wrong_rate_is_a_400(traced, sampling, query):
     assert sampling.rate == 0.1
 
 
+def test_a_route_has_a_rate_of_its_own_for_a_while(traced, sampling):
+    path = "/admin/tracing?route=/orders/%7Bid%7D"
+    assert traced.fetch(f"{path}&rate=1&ttl=1m", "POST").text == "1 of new traces of /orders/{id} is kept\n"
+    assert sampling.rate == 0.1
+    assert sampling.routes.of("/orders/7").decide(0, 0.0) is not None
+    [entry] = json.loads(traced.fetch("/admin/tracing", accept="application/json").body)["routes"]
+    assert (entry["route"], entry["rate"], entry["set_by"]) == ("/orders/{id}", 1.0, "hand")
+    assert 0 < entry["undone_in_s"] <= 60
+    assert traced.fetch(f"{path}&enable=true", "POST").text == "/orders/{id}: back to the service's own rate\n"
+    assert sampling.routes is None
+
+
+def test_the_next_requests_of_a_route_are_traced(traced, sampling):
+    answer = traced.fetch("/admin/tracing?route=/orders/%7Bid%7D&next=2", "POST")
+    assert answer.text == "the next 2 requests of /orders/{id} are traced\n"
+    [wanted] = sampling.wanted
+    assert [wanted.takes("/orders/7") for _ in range(3)] == [True, True, False]
+    assert "/orders/{id}: the next 0 of 2, set by hand\n" in traced.fetch("/admin/tracing").text
+    page = traced.fetch("/admin/tracing", accept="text/html").text
+    assert "Take back" in page and '<option value="/orders/{id}">' in page
+    traced.process.changes.undo_all()
+    assert sampling.wanted == ()
+
+
+@pytest.mark.parametrize("query", ["next=5", "route=/a&next=0", "route=/a&next=1001", "route=a&rate=1", "route=/a"])
+def test_a_wrong_wish_for_traces_is_a_400(traced, sampling, query):
+    assert traced.fetch(f"/admin/tracing?{query}", "POST").status == 400
+    assert (sampling.wanted, sampling.routes) == ((), None)
+
+
 def test_reading_tracing_changes_nothing(traced, sampling):
     assert traced.fetch("/admin/tracing?disable=true").text.startswith("Tracing is enabled: 0.1 of new traces is kept.")
     assert sampling.rate == 0.1

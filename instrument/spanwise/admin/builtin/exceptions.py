@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from html import escape
 from typing import Any
 
@@ -49,7 +48,7 @@ def _text(groups: list[Group]) -> str:
     for group in groups:
         last = group.last[-1]
         where = f" at {place(group.place)}" if group.place is not None else ""
-        parts.append(f"{group.count} x {group.kind}{where}, last {_ago(last.at)}")
+        parts.append(f"{group.count} x {group.kind}{where}, last {wording.ago(last.at)}")
         parts.append(f"    {last.where}: {last.message}")
         parts += [f"    at {frame}" for frame in last.stack]
     return "\n".join(parts) + "\n"
@@ -70,13 +69,10 @@ def _group(group: Group) -> str:
     )
     occurrences = "".join(
         folded(
-            f'<span class="muted">{_ago(seen.at)}</span> {escape(seen.where)} <span>{escape(seen.message)}</span>',
+            f'<span class="muted">{wording.ago(seen.at)}</span> {escape(seen.where)}'
+            f" <span>{escape(seen.message)}</span>",
             seen.stack,
         )
         for seen in reversed(group.last)
     )
     return f'<section class="card">{head}{occurrences}</section>'
-
-
-def _ago(at: float) -> str:
-    return f"{wording.duration(max(0.0, time.time() - at))} ago"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -14,23 +14,33 @@ from spanwise.admin.messages import Answer, Page, Request
 from spanwise.admin.rendering import problem
 from spanwise.admin.routes import UNLISTED, route
 from spanwise.admin.series import histograms
+from spanwise.diagnosis.failures import CALLED, NO_ROUTE, SERVED, Failure, Failures
 from spanwise.exposition import families
-from spanwise.standard import HTTP_CLIENT_REQUEST_DURATION, HTTP_SERVER_REQUEST_DURATION
+from spanwise.standard import (
+    CIRCUIT_BREAKER_CALLS,
+    CIRCUIT_BREAKER_STATE,
+    HTTP_CLIENT_REQUEST_DURATION,
+    HTTP_SERVER_REQUEST_DURATION,
+)
 
 if TYPE_CHECKING:
     from spanwise.admin.process import Process
 
-_NO_ROUTE = "no route"
+# What a breaker's state is called, by its number in the standard's metric; the first needs somebody's attention most.
+_BREAKER_STATES = {2: "open", 1: "half-open", 0: "closed"}
+_BREAKER_BADGES = {"open": "badge-danger", "half-open": "badge-warning", "closed": "badge-success"}
 
 
 @dataclass(slots=True)
 class Peer:
-    """One downstream or one route since the start; `faults` counts failures by method and reason."""
+    """One downstream or one route since the start; `faults` counts failures by method and reason, `latest` are the
+    last of them in this process, newest first."""
 
     name: str
     durations: Buckets = field(default_factory=Buckets)
     failed: float = 0.0
     faults: dict[tuple[str, str], float] = field(default_factory=dict)
+    latest: list[Failure] = field(default_factory=list)
 
     @property
     def success(self) -> float:
@@ -45,8 +55,11 @@ class Peer:
 
 @route("/admin/clients/", title="Downstream clients", group="Process Info")
 def clients(request: Request) -> Page:
-    """Each service that is called: rate, success, latency and failures, the least healthy first."""
-    return _listing(request, downstreams(request.process), "Downstream clients", "/admin/clients/")
+    """Each service that is called: rate, success, latency and last failures, the least healthy first; and breakers."""
+    found = breakers(request.process)
+    page = _listing(request, downstreams(request.process), "Downstream clients", "/admin/clients/")
+    text = page.text + "".join(f"breaker {each['name']} is {each['state']}\n" for each in found)
+    return replace(page, text=text, html=page.html + _breakers_html(found), data={**page.data, "breakers": found})
 
 
 @route("/admin/clients/*", title="A downstream", group=UNLISTED, example="/admin/clients/payments%3A8080")
@@ -57,7 +70,7 @@ def client(request: Request) -> Answer:
 
 @route("/admin/servers/", title="Routes served", group="Process Info")
 def servers(request: Request) -> Page:
-    """Each route that is served: rate, success, latency and failures, the least healthy first."""
+    """Each route that is served: rate, success, latency and last failures, the least healthy first."""
     return _listing(request, routes_served(request.process), "Routes served", "/admin/servers/")
 
 
@@ -69,12 +82,36 @@ def server(request: Request) -> Answer:
 
 def downstreams(process: Process) -> list[Peer]:
     """By the address that is called."""
-    return _peers(process, HTTP_CLIENT_REQUEST_DURATION.name, _client)
+    return _peers(process, HTTP_CLIENT_REQUEST_DURATION.name, _client, CALLED)
 
 
 def routes_served(process: Process) -> list[Peer]:
     """By method and route."""
-    return _peers(process, HTTP_SERVER_REQUEST_DURATION.name, _server)
+    return _peers(process, HTTP_SERVER_REQUEST_DURATION.name, _server, SERVED)
+
+
+def route_templates(process: Process) -> list[str]:
+    """The routes that were served, without their methods."""
+    names = (peer.name.partition(" ")[2] for peer in routes_served(process))
+    return sorted({name for name in names if name != NO_ROUTE})
+
+
+def breakers(process: Process) -> list[dict[str, Any]]:
+    """Each circuit breaker with its state and its calls by outcome, the open ones first."""
+    states: dict[str, float] = {}
+    calls: dict[str, dict[str, int]] = {}
+    for family in families(process.registry):
+        for sample in family.samples:
+            name = sample.labels.get("circuit_breaker_name", "")
+            if sample.name == CIRCUIT_BREAKER_STATE.name:
+                states[name] = sample.value
+            elif sample.name == CIRCUIT_BREAKER_CALLS.name:
+                calls.setdefault(name, {})[sample.labels.get("outcome", "")] = int(sample.value)
+    ordered = sorted(states, key=lambda name: (-states[name], name))
+    return [
+        {"name": name, "state": _BREAKER_STATES.get(int(states[name]), "unknown"), "calls": calls.get(name, {})}
+        for name in ordered
+    ]
 
 
 def _client(labels: dict[str, str]) -> tuple[str, str]:
@@ -85,18 +122,20 @@ def _client(labels: dict[str, str]) -> tuple[str, str]:
 
 def _server(labels: dict[str, str]) -> tuple[str, str]:
     status = labels.get("http_response_status_code", "")
-    name = f"{labels.get('http_request_method', '')} {labels.get('http_route', '') or _NO_ROUTE}"
+    name = f"{labels.get('http_request_method', '')} {labels.get('http_route', '') or NO_ROUTE}"
     return name, status if status >= "500" else ""
 
 
-def _peers(process: Process, metric: str, split: Any) -> list[Peer]:
+def _peers(process: Process, metric: str, split: Any, failures: Failures) -> list[Peer]:
     found: dict[str, Peer] = {}
     for family in families(process.registry):
         if family.name != metric:
             continue
         for labels, durations in histograms(family):
             name, fault = split(labels)
-            peer = found.setdefault(name, Peer(name))
+            peer = found.get(name)
+            if peer is None:
+                peer = found[name] = Peer(name, latest=failures.of(name))
             peer.durations.add(durations)
             if fault:
                 key = labels.get("http_request_method", ""), fault
@@ -115,6 +154,16 @@ def _entry(peer: Peer, uptime_s: float) -> dict[str, Any]:
         "p50_s": peer.durations.quantile(0.5),
         "p99_s": peer.durations.quantile(0.99),
         "failures": [{"method": m, "reason": reason, "count": int(n)} for (m, reason), n in _worst(peer)],
+        "last_failures": [
+            {
+                "at": round(each.at, 3),
+                "method": each.method,
+                "reason": each.reason,
+                "took_s": each.took_s,
+                "trace_id": each.trace_id or None,
+            }
+            for each in peer.latest
+        ],
     }
 
 
@@ -130,7 +179,7 @@ def _listing(request: Request, peers: list[Peer], title: str, path: str) -> Page
     uptime_s = _uptime_s(request.process)
     lines = [
         f"{wording.share(peer.success):>8} {wording.rate(peer.durations.count / uptime_s):>10}"
-        f" p99 {wording.duration(peer.durations.quantile(0.99)):>8} {peer.name}\n"
+        f" p99 {wording.duration(peer.durations.quantile(0.99)):>8} {peer.name}{_last(peer)}\n"
         for peer in peers
     ]
     data = [_entry(peer, uptime_s) for peer in peers]
@@ -151,7 +200,47 @@ def _single(request: Request, peers: list[Peer], path: str) -> Answer:
     none = '<div class="empty"><h2>Nothing failed</h2><p>Failures are listed here by their reason.</p></div>'
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{faults}</tbody></table>" if faults else none
     html = _table([peer], uptime_s, path) + f'<div class="card card-flush table-scroll">{table}</div>'
-    return Page(peer.name, "", html, _entry(peer, uptime_s))
+    return Page(peer.name, "", html + _latest_html(peer), _entry(peer, uptime_s))
+
+
+def _last(peer: Peer) -> str:
+    """`, last failed 3 s ago: timeout`."""
+    if not peer.latest:
+        return ""
+    latest = peer.latest[0]
+    return f", last failed {wording.ago(latest.at)}: {latest.reason}"
+
+
+def _latest_html(peer: Peer) -> str:
+    if not peer.latest:
+        return ""
+    rows = "".join(
+        f"<tr><td>{wording.ago(each.at)}</td><td>{escape(each.method)}</td><td>{escape(each.reason)}</td>"
+        f'<td class="number">{wording.duration(each.took_s)}</td><td class="mono muted">{each.trace_id}</td></tr>'
+        for each in peer.latest
+    )
+    head = '<th>last failures</th><th>method</th><th>failure</th><th class="number">took</th><th>trace</th>'
+    return (
+        '<div class="card card-flush table-scroll">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _breakers_html(found: list[dict[str, Any]]) -> str:
+    if not found:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(each['name'])}</td>"
+        f'<td><span class="badge {_BREAKER_BADGES.get(each["state"], "")}">{each["state"]}</span></td>'
+        f'<td class="muted">{escape(", ".join(f"{number:,} {kind}" for kind, number in each["calls"].items()))}</td>'
+        "</tr>"
+        for each in found
+    )
+    head = "<th>circuit breaker</th><th>state</th><th>calls</th>"
+    return (
+        '<div class="card card-flush table-scroll">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def _table(peers: list[Peer], uptime_s: float, path: str) -> str:
@@ -176,5 +265,5 @@ def _row(peer: Peer, uptime_s: float, path: str, slowest: float) -> str:
         f'<td class="number median">{wording.duration(peer.durations.quantile(0.5))}</td>'
         f'<td class="number">{wording.duration(p99)}</td>'
         f'<td class="bar-cell"><meter min="0" max="{slowest:.6f}" value="{p99:.6f}"></meter></td>'
-        f'<td class="muted">{escape(faults)}</td></tr>'
+        f'<td class="muted">{escape(faults)}{escape(_last(peer))}</td></tr>'
     )

@@ -1,0 +1,69 @@
+"""The requests that were answered last."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from spanwise.admin import wording
+from spanwise.admin.messages import Page, Request
+from spanwise.admin.parameters import whole
+from spanwise.admin.routes import route
+from spanwise.diagnosis.exchanges import Exchange, exchanges
+
+_MOST = 200
+
+
+@route(
+    "/admin/exchanges",
+    title="Recent requests",
+    group="Process Info",
+    parameters=("route=…", "failed=true", "n=50"),
+    example="/admin/exchanges?failed=true",
+)
+def recent(request: Request) -> Page:
+    """The last 200 requests that were answered, newest first, without queries, headers and bodies."""
+    most = whole(request, "n", _MOST, 1, _MOST)
+    wanted = request.parameter("route")
+    found = [each for each in exchanges() if not request.flag("failed") or each.failed]
+    found = [each for each in found if wanted in (None, "", each.route)][:most]
+    text = "".join(
+        f"{wording.ago(each.at):>14} {each.status or '-':>3} {wording.duration(each.took_s):>8} {each.method}"
+        f" {each.path}{f' trace {each.trace_id}' if each.trace_id else ''}\n"
+        for each in found
+    )
+    html = _html(found) if request.wants_html else ""
+    return Page("Recent requests", text or "none\n", html, {"exchanges": [_data(each) for each in found]})
+
+
+def _data(each: Exchange) -> dict[str, Any]:
+    return {
+        "at": round(each.at, 3),
+        "method": each.method,
+        "path": each.path,
+        "route": each.route or None,
+        "status": int(each.status) if each.status.isdecimal() else None,
+        "took_ms": round(each.took_s * 1000, 3),
+        "trace_id": each.trace_id or None,
+    }
+
+
+def _html(found: list[Exchange]) -> str:
+    if not found:
+        why = "<p>The last 200 that this process has answered are listed here.</p>"
+        return f'<div class="empty"><h2>No such request</h2>{why}</div>'
+    rows = "".join(_row(each) for each in found)
+    head = '<th class="number">answered</th><th>status</th><th class="number">took</th><th>request</th><th>route</th>'
+    table = f"<table><thead><tr>{head}<th>trace</th></tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="card card-flush table-scroll">{table}</div>'
+
+
+def _row(each: Exchange) -> str:
+    kind = "badge-danger" if each.failed else "badge-warning" if each.status >= "400" else ""
+    return (
+        f'<tr><td class="number">{wording.ago(each.at)}</td>'
+        f'<td><span class="badge {kind}">{escape(each.status or "none")}</span></td>'
+        f'<td class="number">{wording.duration(each.took_s)}</td>'
+        f'<td class="mono"><span class="method">{escape(each.method)}</span> {escape(each.path)}</td>'
+        f'<td class="muted">{escape(each.route)}</td><td class="mono muted">{each.trace_id}</td></tr>'
+    )
