@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from spanwise_collector import metrics
@@ -37,6 +39,8 @@ class Feeder:
         self._client: Any = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
+        self._inserting = threading.Lock()
+        self._inserts = 0
         self.failing: str | None = None  # why the store does not take batches, while it does not
 
     def start(self) -> None:
@@ -51,6 +55,12 @@ class Feeder:
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    @contextmanager
+    def inserts(self) -> Iterator[int | None]:
+        """Keeps inserts out; gives how many there were, or None while what an earlier run began is not all in."""
+        with self._inserting:
+            yield None if self._spool.has_replay() else self._inserts
 
     def _run(self) -> None:
         next_at = 0.0
@@ -74,14 +84,16 @@ class Feeder:
 
     def _feed_one(self) -> bool:
         try:
-            batch = self._spool.next_batch(self._max_batch_bytes)
+            with self._inserting:
+                batch = self._spool.next_batch(self._max_batch_bytes)
+                if batch is None:
+                    return False
+                self._inserts += 1
+                return self._deliver(batch)
         except OSError as error:
             self._report(f"the spool cannot be read or written: {error.strerror}")
             self._stopping.wait(_LONGEST_PAUSE_S)
             return False
-        if batch is None:
-            return False
-        return self._deliver(batch)
 
     def _deliver(self, batch: Batch) -> bool:
         """Whether the batch is dealt with; False when the collector stops before (it is replayed at the next start)."""

@@ -44,10 +44,10 @@ from spanwise_collector.intake import (
     SpanRules,
     zipkin,
 )
-from spanwise_collector.query import Catalog, TraceReader, TraceSearch
+from spanwise_collector.query import Catalog, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
 from spanwise_collector.spool import Spool
-from spanwise_collector.store import ClientPool, NewerSchemaError, Retention, Store, StoreError
+from spanwise_collector.store import ClientPool, Linker, NewerSchemaError, Retention, Store, StoreError
 
 log = logging.getLogger("spanwise_collector")
 
@@ -139,6 +139,7 @@ class Collector:
         if stopping.is_set():
             return
         self._feeder.start()
+        self._linker.start()
         self._retention.start()
         log.info(
             "ready in %.2f s: %s (pages and API), %s/v1/traces (OTLP/HTTP), %s (OTLP/gRPC), %s (admin)",
@@ -195,6 +196,7 @@ class Collector:
             settings["SPANWISE_COLLECTOR_BATCH_INTERVAL"],
             settings["SPANWISE_COLLECTOR_BATCH_MAX"],
         )
+        self._linker = Linker(self._store, self._feeder.inserts)
         self._retention = Retention(self._store, max_age_s, settings["SPANWISE_COLLECTOR_RETENTION_SIZE"])
         self._pool = ClientPool(
             self._store, settings["SPANWISE_COLLECTOR_MAX_QUERIES"], settings["SPANWISE_COLLECTOR_QUERY_TIMEOUT"]
@@ -209,6 +211,7 @@ class Collector:
             ("store", self._store.close),
             ("queries", self._pool.close),
             ("retention", self._retention.stop),
+            ("edges", self._linker.stop),
             ("feeder", lambda: self._feeder.stop(_STOP_FEEDER_S)),
         ]
         metrics.INSTANCES.set_function(lambda: len(self._registry.alive()))
@@ -218,6 +221,7 @@ class Collector:
                 catalog=Catalog(self._pool),
                 search=TraceSearch(self._pool, max_age_s),
                 traces=TraceReader(self._pool),
+                minutes=Minutes(self._pool),
                 registry=self._registry,
                 snapshots=snapshots,
                 sampling=SamplingPolicies(

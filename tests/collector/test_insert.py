@@ -20,6 +20,9 @@ from tests.collector.otlp_requests import (
     span,
 )
 
+# Those that views fill.
+_FILLED_BY_VIEWS = TABLES.keys() - {"edges"}
+
 
 @pytest.fixture
 def client(store: Store) -> Iterator[Any]:
@@ -49,7 +52,7 @@ def test_every_table_gets_its_rows(client: Any) -> None:
     insert(
         client, payload(span(trace_id=trace_id, attributes={"a": 1}), span(trace_id=trace_id), service="rows"), "rows"
     )
-    assert {table: rows(client, table, "rows") for table in TABLES} == {
+    assert {table: rows(client, table, "rows") for table in _FILLED_BY_VIEWS} == {
         "spans": 2,
         "trace_spans": 2,
         "traces": 1,
@@ -63,10 +66,10 @@ def test_every_table_gets_its_rows(client: Any) -> None:
 def test_the_same_token_stores_nothing_twice(client: Any) -> None:
     body = payload(*(span(attributes={"a": i}) for i in range(50)), service="twice")
     insert(client, body, "twice-1")
-    once = {table: rows(client, table, "twice") for table in TABLES}
+    once = {table: rows(client, table, "twice") for table in _FILLED_BY_VIEWS}
     for _ in range(3):
         insert(client, body, "twice-1")
-    assert {table: rows(client, table, "twice") for table in TABLES} == once
+    assert {table: rows(client, table, "twice") for table in _FILLED_BY_VIEWS} == once
     insert(client, body, "twice-2")
     assert rows(client, "spans", "twice") == 100
 

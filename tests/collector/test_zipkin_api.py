@@ -128,9 +128,12 @@ def test_several_at_once(api: RunningCollector) -> None:
 
 
 def test_dependencies(api: RunningCollector) -> None:
-    answer = api.get(f"/api/v2/dependencies?endTs={time.time_ns() // 10**6}")
-    assert answer.status == 200, answer.json
-    links = answer.json
+    def linked() -> Any:
+        answer = api.get(f"/api/v2/dependencies?endTs={time.time_ns() // 10**6}")
+        assert answer.status == 200, answer.json
+        return answer.json if len(answer.json) > 1 else None
+
+    links = wait_for(linked, 30, "the edges")
     assert {"parent": SERVICE, "child": "zipkin-pay", "callCount": 1, "errorCount": 1} in links
     assert {"parent": SERVICE, "child": "postgres", "callCount": 1} in links
     assert all(type(link["callCount"]) is int for link in links)

@@ -332,6 +332,11 @@ class Spool:
             age = 0.0 if done or not self._ages else time.monotonic() - self._ages[0][2]
             return SpoolState(self._disk_bytes(), waiting, age)
 
+    def has_replay(self) -> bool:
+        """Whether batches that an earlier run began are still to be taken."""
+        with self._changed:
+            return any(segment.replay for segment in self._segments.values())
+
     def _has_waiting(self) -> bool:
         return any(segment.has_waiting for segment in self._segments.values())
 

@@ -3,6 +3,7 @@
 from spanwise_collector.store._asking import Asking, Ran, asking, current
 from spanwise_collector.store._check import check_tables
 from spanwise_collector.store._deletion import delete_trace
+from spanwise_collector.store._edges import Linker
 from spanwise_collector.store._insert import RefusedError, insert
 from spanwise_collector.store._migrations import NewerSchemaError
 from spanwise_collector.store._pool import BadPatternError, ClientPool, QueryCancelledError, QueryTimeoutError
@@ -13,6 +14,7 @@ __all__ = [
     "Asking",
     "BadPatternError",
     "ClientPool",
+    "Linker",
     "NewerSchemaError",
     "NotOpenError",
     "QueryCancelledError",

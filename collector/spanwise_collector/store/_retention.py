@@ -28,6 +28,7 @@ TABLES = {
     "origins": "toDateTime(day + 1)",
     "operations": "toDateTime(day + 1)",
     "attribute_keys": "toDateTime(day + 1)",
+    "edges": "minute",
 }
 
 

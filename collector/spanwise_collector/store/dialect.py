@@ -111,6 +111,7 @@ WORDS = {
     "aggregating": "AggregatingMergeTree",
     "summing": "SummingMergeTree",
     "replacing": "ReplacingMergeTree",
+    "replacing_by_version": "ReplacingMergeTree(version)",
     # An insert that returned is on disk, and the last thousands of deduplication tokens are remembered: a spool segment
     # may go once its inserts returned, and a replay of it stores nothing twice. About 10 % of the insert rate.
     "durable": (
