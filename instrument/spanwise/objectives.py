@@ -11,11 +11,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 
 from prometheus_client import Counter, Gauge
 
 from spanwise import standard
-from spanwise.metrics import DeclarationError, from_standard
+from spanwise.metrics import DeclarationError, from_standard, incrementer
+
+Counting = tuple[float, Callable[[], None], Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class Objective:
             self.bad.inc()
         else:
             self.good.inc()
+
+    def counting(self) -> Counting:
+        """The same taken apart, for the request path: the latency bound, and what counts a good and a bad event."""
+        return self.latency or inf, incrementer(self.good), incrementer(self.bad)
 
     @property
     def events(self) -> float:

@@ -35,7 +35,7 @@ from opentelemetry.util.types import AttributeValue
 from prometheus_client import Counter, Gauge, Histogram
 
 from spanwise import standard
-from spanwise.metrics import from_standard
+from spanwise.metrics import exemplar, from_standard
 from spanwise.objectives import objectives_for_task
 from spanwise.tracing.sampling import HeadSampling, kept
 from spanwise.tracing.spans import (
@@ -191,8 +191,7 @@ class task:
                 span.set_attributes(self._attributes)
         if type(span) is RecordedSpan:
             context = self._end(span, error if failed else None, outcome)
-            ids = {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
-            series.observe(duration, ids)
+            series.observe(duration, exemplar(context))
         else:
             series.observe(duration)
         for objective in objectives_for_task(self._name):

@@ -92,7 +92,7 @@ def test_a_series_made_while_an_slo_is_declared_counts_for_it(monkeypatch: pytes
         go_on.wait(5)
         return found
 
-    monkeypatch.setattr(server, "objectives_for", slow_look)
+    monkeypatch.setattr(server, "_counting", slow_look)
     first = threading.Thread(target=finished, args=(pipeline,))
     first.start()
     looked.wait(5)
@@ -122,7 +122,7 @@ def test_many_threads_count_exactly() -> None:
 
 def test_nobody_is_current_after_a_request_that_could_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Pipeline()
-    monkeypatch.setattr(pipeline.server, "_span", lambda *_: 1 / 0)
+    monkeypatch.setattr(pipeline.server, "_root", lambda *_: 1 / 0)
     request = finished(pipeline)
     assert request.span is None
     assert sum(pipeline.counted().values()) == 1

@@ -14,28 +14,24 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from random import getrandbits
 from threading import Lock, get_ident
 from time import monotonic, perf_counter, time, time_ns
 from typing import Any
 
-from opentelemetry import context as otel_context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
-from opentelemetry.trace import (
-    SpanContext,
-    SpanKind,
-    StatusCode,
-    TraceFlags,
-    get_current_span,
-    set_span_in_context,
-)
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, TraceFlags, get_current_span
 from prometheus_client import Gauge, Histogram
 
-from spanwise.objectives import Objective, objectives_for
+from spanwise.metrics import Observe, exemplar, observer
+from spanwise.objectives import Counting, objectives_for
 from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
 from spanwise.tracing.b3 import decision
+from spanwise.tracing.current import SPAN_KEY, attach, context_with, get_context
 from spanwise.tracing.policy import RouteSampling
-from spanwise.tracing.sampling import FORCED, HeadSampling, kept
+from spanwise.tracing.sampling import FORCED, RANDOMNESS_BITS, HeadSampling, kept
 from spanwise.tracing.spans import (
     RecordedSpan,
     SpanSink,
@@ -45,7 +41,7 @@ from spanwise.tracing.spans import (
     new_span_id,
     new_trace_id,
 )
-from spanwise.tracing.tracecontext import RANDOM, SAMPLED, Parent, parse, trace_state
+from spanwise.tracing.tracecontext import RANDOM, SAMPLED, Parent, parse, trace_flags, trace_state
 
 _log = logging.getLogger("spanwise")
 _EMPTY = Context()
@@ -70,11 +66,11 @@ FORCE_HEADER = "x-spanwise-trace"
 
 
 class _Series:
-    """What a finished request of one method, route and status adds to."""
+    """What a finished request of one method, route and status adds to. `keep_after`: by `perf_counter`."""
 
     __slots__ = ("keep_after", "name", "objectives", "observe")
 
-    def __init__(self, observe: Callable[..., None], name: str, objectives: tuple[Objective, ...]) -> None:
+    def __init__(self, observe: Observe, name: str, objectives: tuple[Counting, ...]) -> None:
         self.observe = observe
         self.name = name
         self.objectives = objectives
@@ -110,9 +106,13 @@ class ServerRequests:
         self._may_force = may_force
         self._series: dict[tuple[str, str, str], _Series] = {}
         self._series_lock = Lock()  # an SLO may be declared while a series looks for its own
-        self._active = {method: active.labels(method) for method in (*KNOWN_METHODS, OTHER_METHOD)}
+        for method in (*KNOWN_METHODS, OTHER_METHOD):
+            active.labels(method).set_function(partial(self._in_flight, method))
         self._first_paths: set[str] = set()
         self._young = True
+
+    def _in_flight(self, method: str) -> float:
+        return float(sum(request.is_of(self, method) for request in LIVE.copy()))
 
     def add_untraced(self, prefixes: tuple[str, ...]) -> None:
         self._untraced = tuple(dict.fromkeys((*self._untraced, *prefixes)))
@@ -130,26 +130,28 @@ class ServerRequests:
         force: str | None = None,
     ) -> Request:
         """Steps 1 and 2. `source` is the server's own request object, given back to `describe` and `extract`."""
-        if method not in KNOWN_METHODS:
-            method = OTHER_METHOD
-        request = Request(self, source, describe, method)
-        active = self._active[method]
-        active.inc()
-        request.active = active
+        request = Request(self, source, describe, method if method in KNOWN_METHODS else OTHER_METHOD)
         request.path = path
-        request.thread = get_ident()
         LIVE.add(request)
         try:
             if path.startswith(self._untraced):
                 request.enter(UntracedSpan(self._sampling.draw(), None), _EMPTY)
+            elif (
+                traceparent is None
+                and baggage is None
+                and extract is None
+                and force is None
+                and not self._sampling.wanted
+            ):
+                request.enter(self._root(request, path), _EMPTY)
             else:
-                self._scope(request, path, traceparent, tracestate, baggage, extract, force)
+                self._continue(request, path, traceparent, tracestate, baggage, extract, force)
         except Exception:
             _log.exception("spanwise: a request is not traced.")
         request.started = perf_counter()
         return request
 
-    def _scope(
+    def _continue(
         self,
         request: Request,
         path: str,
@@ -177,26 +179,33 @@ class ServerRequests:
         wanted = self._sampling.wanted
         if wanted and any(each.takes(path) for each in wanted):
             asked = _DEBUG
-        span = self._asked_for(request, parent, asked) if asked else self._span(request, path, parent)
+        if asked:
+            span = self._asked_for(request, parent, asked)
+        else:
+            span = self._root(request, path) if parent is None else self._child(request, parent)
         request.enter(span, context)
 
-    def _span(self, request: Request, path: str, parent: Parent | None) -> RecordedSpan | UnsampledSpan:
+    def _root(self, request: Request, path: str) -> RecordedSpan | UnsampledSpan:
+        """The span of a request without a caller."""
         sampling = self._sampling
-        if parent is not None:
-            if not sampling.follows(parent):
-                return UnsampledSpan(0, parent)
-            state = parent.tracestate if sampling.parent_based else sampling.state(parent.tracestate)
-            return self._recorded(request, parent, parent.trace_id, parent.flags | SAMPLED, state)
-        randomness = sampling.draw()
+        randomness = getrandbits(RANDOMNESS_BITS)
         if sampling.routes is not None:
             route = sampling.routes.of(path)
             if route is not None:
                 return self._by_route(request, route, randomness)
-        if sampling.samples(randomness):
+        if randomness >= sampling.threshold:
             return self._recorded(request, None, new_trace_id(randomness), _ROOT_FLAGS, sampling.root_state)
         if self._young and self._is_first(path):
             return self._recorded(request, None, new_trace_id(randomness), _ROOT_FLAGS, kept("first"))
         return UnsampledSpan(randomness, None)
+
+    def _child(self, request: Request, parent: Parent) -> RecordedSpan | UnsampledSpan:
+        """The span of a request whose caller has sent its context."""
+        sampling = self._sampling
+        if not sampling.follows(parent):
+            return UnsampledSpan(0, parent)
+        state = parent.tracestate if sampling.parent_based else sampling.state(parent.tracestate)
+        return self._recorded(request, parent, parent.trace_id, parent.flags | SAMPLED, state)
 
     def _by_route(self, request: Request, route: RouteSampling, randomness: int) -> RecordedSpan | UnsampledSpan:
         """A root whose route has a rate of its own in the collector's policy."""
@@ -225,7 +234,7 @@ class ServerRequests:
         return True
 
     def _recorded(self, request: Request, parent: Parent | None, trace_id: int, flags: int, state: str) -> RecordedSpan:
-        context = SpanContext(trace_id, new_span_id(), False, TraceFlags(flags), trace_state(state))
+        context = SpanContext(trace_id, new_span_id(), False, trace_flags(flags), trace_state(state))
         remote = parent.context() if parent is not None else None
         span = RecordedSpan(self._sink, request.method, SpanKind.SERVER, context, remote, time_ns(), {})
         self._sink.processor.on_start(span)  # type: ignore[arg-type]
@@ -233,20 +242,22 @@ class ServerRequests:
 
     def finish(self, request: Request, duration: float) -> None:
         """Step 5."""
-        key = (request.method, request.route, request.status)
+        status = request.status
+        key = (request.method, request.route, status)
         series = self._series.get(key) or self._new_series(key)
-        failed = request.error is not None or request.status >= "500"
+        failed = request.error is not None or status >= "500"
+        for latency_s, add_good, add_bad in series.objectives:
+            if failed or duration > latency_s:
+                add_bad()
+            else:
+                add_good()
         span = request.span
         if type(span) is not RecordedSpan:
-            span = self._keep(request, series, duration, failed) if type(span) is UnsampledSpan else None
+            span = self._keep(request, span, series, duration, failed)
         if span is None:
             series.observe(duration)
         else:
-            context = span.get_span_context()
-            series.observe(duration, {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"})
-        for objective in series.objectives:
-            objective.count(duration, failed)
-        if span is not None:
+            series.observe(duration, exemplar(span.get_span_context()))
             series.keep_after = request.started + _KEEP_EVERY_S
             self._end(request, span, series, failed)
         if failed:
@@ -257,7 +268,7 @@ class ServerRequests:
         shown = "HTTP" if method == OTHER_METHOD else method
         name = f"{shown} {route}" if route else shown
         with self._series_lock:
-            series = _Series(self._duration.labels(*key).observe, name, objectives_for(route))
+            series = _Series(observer(self._duration.labels(*key)), name, _counting(route))
             if len(self._series) < _MAX_SERIES:  # beyond, a route callable is giving out raw paths
                 self._series[key] = series
         return series
@@ -266,25 +277,29 @@ class ServerRequests:
         """After an SLO was declared: series look theirs up again."""
         with self._series_lock:
             for (_, route, _), series in self._series.items():
-                series.objectives = objectives_for(route)
+                series.objectives = _counting(route)
 
-    def _keep(self, request: Request, series: _Series, duration: float, failed: bool) -> RecordedSpan | None:
+    def _keep(
+        self, request: Request, unsampled: Span | None, series: _Series, duration: float, failed: bool
+    ) -> RecordedSpan | None:
         """The local span of an unsampled request that is worth one, None for all others."""
-        if not self._sink.exports:
-            return None
         if failed:
             reason = "error"
         elif duration > self._slower_than_s:
             reason = "slow"
-        elif request.parent is None and request.started >= series.keep_after and self._sampling.rate > 0:
+        elif request.parent is None and request.started >= series.keep_after:
             # A caller who decided against the trace kept the first of its own: here it would be a trace without a root.
             reason = "first"
         else:
             return None
-        unsampled = request.span.get_span_context()  # type: ignore[union-attr]
+        if type(unsampled) is not UnsampledSpan or not self._sink.exports:
+            return None
+        if reason == "first" and self._sampling.rate <= 0:
+            return None
+        context = unsampled.get_span_context()
         state = kept(reason, request.parent.tracestate if request.parent else "")
-        flags = TraceFlags(unsampled.trace_flags | SAMPLED)
-        context = SpanContext(unsampled.trace_id, unsampled.span_id, False, flags, trace_state(state))
+        flags = trace_flags(context.trace_flags | SAMPLED)
+        context = SpanContext(context.trace_id, context.span_id, False, flags, trace_state(state))
         remote = request.parent.context() if request.parent is not None else None
         start = time_ns() - int(duration * 1e9)
         span = RecordedSpan(self._sink, request.method, SpanKind.SERVER, context, remote, start, {})
@@ -315,8 +330,8 @@ class Request:
 
     __slots__ = (
         "_server",
-        "active",
         "before",
+        "context",
         "describe",
         "error",
         "method",
@@ -332,10 +347,8 @@ class Request:
         "took_s",
     )
 
-    active: Gauge
     path: str
     started: float
-    thread: int
     took_s: float
 
     def __init__(self, server: ServerRequests, source: Any, describe: Describe, method: str) -> None:
@@ -348,7 +361,9 @@ class Request:
         self.error: BaseException | None = None
         self.parent: Parent | None = None
         self.span: RecordedSpan | UnsampledSpan | None = None
+        self.context: Context | None = None  # of this request
         self.before: Context | None = None
+        self.thread = get_ident()
         self.task: Any = None  # the asyncio task that answers it
 
     def failed(self, error: BaseException) -> None:
@@ -376,16 +391,19 @@ class Request:
         except Exception:
             _log.exception("spanwise: the route of a request could not be told.")
 
-    def enter(self, span: RecordedSpan | UnsampledSpan, context: Context) -> None:
-        """Step 2."""
+    def enter(self, span: RecordedSpan | UnsampledSpan, others: Context) -> None:
+        """Step 2. `others`: what else the request's context holds, the caller's baggage."""
         self.span = span
-        self.before = otel_context.get_current()
-        otel_context.attach(set_span_in_context(span, context))
+        self.before = get_context()
+        self.context = context_with(span, others)
+        attach(self.context)
 
     def end(self) -> None:
         """`finish` and `leave`, where both happen in the same place."""
-        self.finish()
-        self.leave()
+        if self._server is not None:
+            self.finish()
+        if self.before is not None:
+            self.leave()
 
     def leave(self) -> None:
         """Makes current again what was current before the request.
@@ -394,18 +412,21 @@ class Request:
         task or context than it began in. There, nothing of ours is current.
         """
         before = self.before
-        if before is not None and get_current_span() is self.span:
-            self.before = None
-            otel_context.attach(before)
+        if before is None:
+            return
+        current = get_context()
+        # The service may have attached a context of its own that still holds the request's span.
+        if current is self.context or current.get(SPAN_KEY) is self.span:
+            self.before = self.context = None
+            attach(before)
 
     def finish(self) -> None:
         """Step 5, once; whatever goes wrong here is ours and stays here."""
         server, self._server = self._server, None
         if server is None:
             return
-        LIVE.discard(self)
         self.took_s = duration = perf_counter() - self.started
-        self.active.dec()
+        LIVE.discard(self)
         if not self.status and self.error is not None:
             self.status = "500"  # what every server answers for an application that raised before its first byte
         try:
@@ -416,6 +437,10 @@ class Request:
         # The server's request object and the traceback refer back to this one: without this, each request would be
         # garbage that only the cycle collector frees.
         self.source = self.error = self.task = None
+
+    def is_of(self, server: ServerRequests, method: str) -> bool:
+        """Whether it is in flight there, with this method."""
+        return self._server is server and self.method == method
 
 
 # The requests that are being answered: put in and taken out in single steps of the interpreter, looked at by /admin.
@@ -430,6 +455,10 @@ def _note_failure(request: Request, duration: float) -> None:
     reason = request.status if request.error is None else exception_name(type(request.error))
     failure = Failure(time(), request.method, reason, duration, request.known_trace_id)
     SERVED.note(f"{request.method} {request.route or NO_ROUTE}", failure)
+
+
+def _counting(route: str) -> tuple[Counting, ...]:
+    return tuple(objective.counting() for objective in objectives_for(route))
 
 
 def _parent_in(context: Context) -> Parent | None:

@@ -79,7 +79,7 @@ class HeadSampling:
     run time; both are set through `spanwise.tracing.by_hand`.
     """
 
-    __slots__ = ("_state", "_threshold", "parent_based", "rate", "routes", "wanted")
+    __slots__ = ("parent_based", "rate", "root_state", "routes", "threshold", "wanted")
 
     def __init__(self, rate: float, *, parent_based: bool = True) -> None:
         self.parent_based = parent_based
@@ -89,15 +89,15 @@ class HeadSampling:
 
     def set_rate(self, rate: float) -> None:
         self.rate = rate
-        self._threshold = threshold(rate)
-        self._state = f"ot=th:{threshold_text(self._threshold)}"
+        self.threshold = threshold(rate)
+        self.root_state = f"ot=th:{threshold_text(self.threshold)}"
 
     def draw(self) -> int:
         """The randomness of a new trace id, to be decided on before the id is made."""
         return getrandbits(RANDOMNESS_BITS)
 
     def samples(self, randomness: int) -> bool:
-        return randomness >= self._threshold
+        return randomness >= self.threshold
 
     def samples_trace(self, trace_id: int) -> bool:
         """The decision for a trace whose id somebody else has made."""
@@ -110,15 +110,10 @@ class HeadSampling:
         randomness = explicit_randomness(parent.tracestate)
         return self.samples_trace(parent.trace_id) if randomness is None else self.samples(randomness)
 
-    @property
-    def root_state(self) -> str:
-        """The `tracestate` of a sampled root."""
-        return self._state
-
     def state(self, tracestate: str) -> str:
         """`tracestate` with our threshold, for a decision that did not follow the caller's."""
         subkeys = [item for item in member(tracestate, "ot").split(";") if item and not item.startswith("th:")]
-        return with_member(tracestate, "ot", ";".join([f"th:{threshold_text(self._threshold)}", *subkeys]))
+        return with_member(tracestate, "ot", ";".join([f"th:{threshold_text(self.threshold)}", *subkeys]))
 
 
 class HeadSampler(Sampler):

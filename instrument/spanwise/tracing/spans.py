@@ -17,11 +17,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, SpanProcessor
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from spanwise.tracing.sampling import RANDOMNESS_BITS
-from spanwise.tracing.tracecontext import RANDOM, Parent, trace_state
+from spanwise.tracing.tracecontext import RANDOM, Parent, trace_flags, trace_state
 
 _UNSET = Status(StatusCode.UNSET)
 
@@ -188,9 +188,9 @@ class UnsampledSpan(Span):
             parent = self._parent
             if parent is None:
                 trace_id = new_trace_id(self._randomness)
-                self._context = SpanContext(trace_id, new_span_id(), False, TraceFlags(RANDOM))
+                self._context = SpanContext(trace_id, new_span_id(), False, trace_flags(RANDOM))
             else:
-                flags = TraceFlags(parent.flags & RANDOM)
+                flags = trace_flags(parent.flags & RANDOM)
                 state = trace_state(parent.tracestate)
                 self._context = SpanContext(parent.trace_id, new_span_id(), False, flags, state)
         return self._context

@@ -6,6 +6,7 @@ https://www.w3.org/TR/trace-context-2/
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from opentelemetry.trace import SpanContext, TraceFlags, TraceState
@@ -25,6 +26,9 @@ MAX_TRACESTATE_CHARACTERS = (
     8192  # beyond any header a server accepts by default; the specification asks for at least 512
 )
 MAX_TRACESTATE_MEMBERS = 32
+# The roots of a process share a handful of trace states; those of callers come and go.
+_MAX_CACHED_STATES = 256
+_FLAGS = tuple(TraceFlags(bits) for bits in range(0x100))
 
 
 class Parent(NamedTuple):
@@ -36,7 +40,7 @@ class Parent(NamedTuple):
     tracestate: str
 
     def context(self) -> SpanContext:
-        return SpanContext(self.trace_id, self.span_id, True, TraceFlags(self.flags), trace_state(self.tracestate))
+        return SpanContext(self.trace_id, self.span_id, True, trace_flags(self.flags), trace_state(self.tracestate))
 
 
 def parse(traceparent: str, tracestate: str = "") -> Parent | None:
@@ -87,6 +91,12 @@ def with_member(tracestate: str, key: str, value: str) -> str:
     return ",".join(f"{name}={text}" for name, text in pairs)
 
 
+def trace_flags(bits: int) -> TraceFlags:
+    """OpenTelemetry's object for the flags, made once."""
+    return _FLAGS[bits]
+
+
+@lru_cache(maxsize=_MAX_CACHED_STATES)
 def trace_state(tracestate: str) -> TraceState | None:
     """OpenTelemetry's object for the text; None (which `SpanContext` takes for empty) when there is nothing."""
     if not tracestate:
