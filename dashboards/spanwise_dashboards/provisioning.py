@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-DATASOURCE_UID = "spanwise-prometheus"  # fixed: boards, bookmarks and alerts refer to it
 FOLDER_UID, FOLDER_TITLE = "spanwise", "Spanwise"  # where the boards are in Grafana
 # A service that has just registered is scraped this soon.
 DISCOVERY_INTERVAL = "5s"
@@ -19,34 +18,6 @@ def duration(seconds: float) -> str:
     """`15.0` -> `15s`, `0.25` -> `250ms`, as Prometheus and Grafana write durations."""
     milliseconds = round(seconds * 1000)
     return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
-
-
-def datasources(prometheus_url: str, collector_url: str, scrape_interval_s: float) -> dict[str, Any]:
-    """Grafana's data sources. An exemplar's trace id becomes a link to that trace in the collector.
-
-    `timeInterval` must be the scrape interval: `$__rate_interval` is computed from it. `$$` keeps Grafana from filling
-    in `${__value.raw}` while it reads the file.
-    """
-    exemplars = {
-        "name": "trace_id",
-        "url": f"{collector_url}/trace/$${{__value.raw}}",
-        "urlDisplayLabel": "Open the trace",
-    }
-    prometheus = {
-        "name": "Prometheus",
-        "uid": DATASOURCE_UID,
-        "type": "prometheus",
-        "access": "proxy",
-        "url": prometheus_url,
-        "isDefault": True,
-        "jsonData": {
-            "httpMethod": "POST",
-            "prometheusType": "Prometheus",
-            "timeInterval": duration(scrape_interval_s),
-            "exemplarTraceIdDestinations": [exemplars],
-        },
-    }
-    return {"apiVersion": 1, "datasources": [prometheus]}
 
 
 def dashboard_provider(path: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from spanwise_dashboards.alert_tests import tests_document
 from spanwise_dashboards.alerts import alerts
 from spanwise_dashboards.board import Board
 from spanwise_dashboards.boards import all_boards, own_boards
+from spanwise_dashboards.data_sources import data_sources
 from spanwise_dashboards.discovery import Service
 from spanwise_dashboards.progress import Progress
-from spanwise_dashboards.provisioning import dashboard_provider, datasources, prometheus_config
+from spanwise_dashboards.provisioning import dashboard_provider, prometheus_config
 from spanwise_dashboards.rules import rules_document
 from spanwise_dashboards.settings import (
     COLLECTOR_TARGET,
@@ -45,7 +46,7 @@ def generate(settings: Settings, services: Iterable[Service] = ()) -> Tree:
     collector_url = settings[COLLECTOR_URL.variable]
     interval_s = settings[SCRAPE_INTERVAL.variable]
     grafana_url = settings[GRAFANA_URL.variable]
-    sources = datasources(settings[PROMETHEUS_URL.variable], collector_url, interval_s)
+    sources = data_sources(settings[PROMETHEUS_URL.variable], collector_url, interval_s)
     rules = rules_document(
         [alert.to_json(grafana_url) for alert in alerts()],
         openslo.load(settings[OPENSLO.variable] or ()),

@@ -12,10 +12,9 @@ import yaml
 
 from spanwise.settings import resolve
 from spanwise_dashboards.output import write
-from spanwise_dashboards.provisioning import DATASOURCE_UID, duration, prometheus_config
+from spanwise_dashboards.provisioning import duration, prometheus_config
 from spanwise_dashboards.settings import SCRAPE_INTERVAL, SETTINGS, STATIC_TARGETS
 from spanwise_dashboards.tree import generate
-from spanwise_dashboards.variables import fill_variables
 
 Promtool = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -53,27 +52,6 @@ def test_services_are_discovered_and_their_labels_honoured() -> None:
 def test_without_static_targets_there_is_no_such_job() -> None:
     document = prometheus_config("http://collector:9411", ("127.0.0.1:9991",), (), 15.0)
     assert [job["job_name"] for job in document["scrape_configs"]] == ["spanwise", "spanwise-collector"]
-
-
-def test_an_exemplar_leads_to_its_trace() -> None:
-    tree = generated(SPANWISE_COLLECTOR_URL="http://collector:9411")
-    (prometheus,) = yaml.safe_load(tree["grafana/provisioning/datasources/spanwise.yaml"])["datasources"]
-    (destination,) = prometheus["jsonData"]["exemplarTraceIdDestinations"]
-    # The name is that of the exemplar's label; `$$` is Grafana's way to write a `$` that it must not fill in.
-    assert destination["name"] == "trace_id"
-    assert destination["url"] == "http://collector:9411/trace/$${__value.raw}"
-
-
-def test_grafana_knows_the_scrape_interval() -> None:
-    tree = generated(SPANWISE_SCRAPE_INTERVAL="5s")
-    (prometheus,) = yaml.safe_load(tree["grafana/provisioning/datasources/spanwise.yaml"])["datasources"]
-    assert prometheus["jsonData"]["timeInterval"] == "5s"
-    assert yaml.safe_load(tree["prometheus/prometheus.yml"])["global"]["scrape_interval"] == "5s"
-
-
-def test_the_data_source_has_the_uid_that_links_may_hold() -> None:
-    (prometheus,) = yaml.safe_load(generated()["grafana/provisioning/datasources/spanwise.yaml"])["datasources"]
-    assert prometheus["uid"] == DATASOURCE_UID == fill_variables("${datasource}")
 
 
 def test_the_provider_reads_the_folder_that_grafana_has() -> None:
