@@ -11,6 +11,7 @@ from pathlib import Path
 from spanwise import metrics, standard
 from spanwise.admin import docs as admin_docs
 from spanwise.configuration import INSTRUMENT_SETTINGS
+from spanwise.otel_variables import WITHOUT_EFFECT
 from spanwise.run_settings import RUN_SETTINGS
 from spanwise.settings import Setting
 from spanwise_collector.settings import SETTINGS as COLLECTOR_SETTINGS
@@ -68,9 +69,15 @@ def settings_page() -> str:
         "",
         "## Standard OpenTelemetry variables",
         "",
-        "`OTEL_EXPORTER_OTLP_TIMEOUT` is in milliseconds, as OpenTelemetry's specification says. The limits of spans",
-        "(`OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_SPAN_EVENT_COUNT_LIMIT` and",
-        "the others) are read by the OpenTelemetry SDK itself and hold for our spans too.",
+        "Every variable of OpenTelemetry's specification is either a row of the first table above, or one of these,",
+        "which have no effect: a service that finds one of them set, or an `OTEL_...` that nobody knows, says so in one",
+        "line at start.",
+        "`OTEL_EXPERIMENTAL_RESOURCE_DETECTORS` is read by the SDK, and works. Variables of other instrumentations",
+        "(`OTEL_PYTHON_...`, `OTEL_INSTRUMENTATION_...`) are theirs to read.",
+        "",
+        "| variable | why it has no effect |",
+        "|---|---|",
+        *(f"| `{name.replace('*', '...')}` | {reason} |" for name, reason in WITHOUT_EFFECT.items()),
     ]
     return "\n".join(lines) + "\n"
 

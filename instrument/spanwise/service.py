@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from inspect import iscoroutinefunction
@@ -33,16 +33,28 @@ from spanwise.http.wsgi import WSGIMiddleware
 from spanwise.http.wsgi import no_route as no_wsgi_route
 from spanwise.identity import Identity, identify
 from spanwise.import_hook import when_imported
+from spanwise.otel_variables import without_effect
 from spanwise.redaction import Redaction, enforce
 from spanwise.registration import Registration, reachable_host
-from spanwise.settings import SettingError, Settings, resolve
+from spanwise.settings import Settings, resolve
 from spanwise.tracing import propagation
-from spanwise.tracing.exporter import DROP_REASONS, ExportLimits, SpanExporter
+from spanwise.tracing.exporter import DROP_REASONS, SpanExporter
 from spanwise.tracing.outage import Outage
 from spanwise.tracing.policy_fetch import PolicyFetch, PolicyInForce, PolicyWatch
 from spanwise.tracing.sampling import HeadSampler, HeadSampling
+from spanwise.tracing.setup import (
+    Export,
+    collector_address,
+    collector_headers,
+    exporter_from,
+    exports,
+    sampling_from,
+    set_log_level,
+    span_limits,
+    transport_from,
+)
 from spanwise.tracing.spans import SpanSink
-from spanwise.tracing.transport import FunctionTransport, HttpTransport, Transport
+from spanwise.tracing.transport import Transport
 from spanwise.workers import Presence
 
 if TYPE_CHECKING:
@@ -60,7 +72,6 @@ _FRAMEWORKS = (flask, starlette, django)
 # Each names the module of a client library (`MODULE`) and instruments it (`hook`).
 _CLIENTS = (requests, httpx, urllib3, urllib_request)
 
-Export = Callable[[bytes], None]
 # The route template of a WSGI environ or an ASGI scope, "" for none.
 RouteOf = Callable[[Any], str]
 
@@ -109,7 +120,8 @@ def instrument(
                 "OTEL_TRACES_SAMPLER_ARG": None if sample_rate is None else str(sample_rate),
             }
             settings = resolve(INSTRUMENT_SETTINGS, arguments)
-            limits = _span_limits()
+            limits = span_limits(settings)
+            transport = transport_from(settings, export)
             propagation.check(settings["OTEL_PROPAGATORS"])
             identity = identify(
                 service=service,
@@ -119,7 +131,7 @@ def instrument(
                 otel_service_name=settings["OTEL_SERVICE_NAME"],
                 otel_attributes=settings["OTEL_RESOURCE_ATTRIBUTES"] or {},
             )
-            _current = _start(identity, settings, limits, export)
+            _current = _start(identity, settings, limits, transport)
         elif service is not None and service != _current.identity.service_name:
             _log.warning(
                 "spanwise: this process is already instrumented as %r; the name %r is ignored.",
@@ -225,14 +237,15 @@ def _instruments() -> _HttpInstruments:
     return instruments
 
 
-def _start(identity: Identity, settings: Settings, limits: SpanLimits, export: Export | None) -> Instrumentation:
+def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport: Transport | None) -> Instrumentation:
+    set_log_level(settings)
+    _name_variables_without_effect()
     cardinality.set_max_label_sets(settings["SPANWISE_MAX_LABEL_SETS"])
     instruments = _instruments()
     runtime.start()
-    exports = _exports(settings, export)
-    sampling = _sampling(settings, exports=exports)
-    outage = Outage(_collector_address(settings))
-    workers = Presence(_Face(identity, settings, sampling, exports, outage))
+    sampling = sampling_from(settings, exports=transport is not None)
+    outage = Outage(collector_address(settings))
+    workers = Presence(_Face(identity, settings, sampling, transport is not None, outage))
     workers.begin()
     if workers.admin_url is not None:
         identity = identity.with_attributes(spanwise_admin_url=workers.admin_url)
@@ -240,7 +253,7 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, export: E
 
     redaction = Redaction(settings["SPANWISE_REDACT"] or ())
     enforce(redaction)
-    exporter = _exporter(settings, export, outage, instruments, redaction)
+    exporter = exporter_from(settings, transport, outage, instruments.exported, instruments.dropped, redaction)
     instruments.queue_size.set_function(lambda: float(exporter.queue_size) if exporter is not None else 0.0)
     provider = TracerProvider(
         sampler=HeadSampler(sampling), resource=Resource.create(identity.attributes), shutdown_on_exit=False
@@ -355,7 +368,7 @@ class _Face:
     def goodbye(self, timeout_s: float) -> None:
         url = self._settings["SPANWISE_COLLECTOR_URL"]
         if url is not None:
-            headers = _headers(self._settings)
+            headers = collector_headers(self._settings)
             Registration(url, self._identity.instance_id, dict, headers, self._outage).withdraw(timeout_s)
 
     def end(self) -> None:
@@ -394,73 +407,10 @@ def _set_target_info(identity: Identity) -> None:
     REGISTRY.set_target_info({label: value for label, value in present.items() if value})
 
 
-def _collector_address(settings: Settings) -> str:
-    """As it may be written into the log."""
-    return Redaction().url(
-        settings["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
-        or settings["OTEL_EXPORTER_OTLP_ENDPOINT"]
-        or settings["SPANWISE_COLLECTOR_URL"]
-        or ""
-    )
-
-
-def _span_limits() -> SpanLimits:
-    """OpenTelemetry's own, from OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and its like. Raises SettingError."""
-    try:
-        return SpanLimits()
-    except ValueError as error:
-        raise SettingError(f"{error}. It bounds what a span may hold.") from None
-
-
-def _traces_url(settings: Settings) -> str | None:
-    if settings["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]:
-        return str(settings["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
-    base = settings["OTEL_EXPORTER_OTLP_ENDPOINT"] or settings["SPANWISE_COLLECTOR_URL"]
-    return f"{base}/v1/traces" if base else None
-
-
-def _exports(settings: Settings, export: Export | None) -> bool:
-    """Whether spans go anywhere."""
-    if settings["OTEL_SDK_DISABLED"] or settings["OTEL_TRACES_EXPORTER"] == "none":
-        return False
-    return export is not None or _traces_url(settings) is not None
-
-
-def _exporter(
-    settings: Settings, export: Export | None, outage: Outage, instruments: _HttpInstruments, redaction: Redaction
-) -> SpanExporter | None:
-    if not _exports(settings, export):
-        return None
-    url = _traces_url(settings)
-    if export is not None:
-        transport: Transport = FunctionTransport(export)
-    else:
-        assert url is not None
-        transport = HttpTransport(
-            url,
-            {**_headers(settings), **(settings["OTEL_EXPORTER_OTLP_TRACES_HEADERS"] or {})},
-            compress=settings["OTEL_EXPORTER_OTLP_COMPRESSION"] == "gzip",
-            user_agent=f"spanwise/{__version__}",
-        )
-    limits = ExportLimits(
-        max_queue=settings["OTEL_BSP_MAX_QUEUE_SIZE"],
-        max_batch=settings["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"],
-        delay_s=settings["OTEL_BSP_SCHEDULE_DELAY"] / 1000,
-        timeout_s=settings["OTEL_EXPORTER_OTLP_TIMEOUT"] / 1000,
-    )
-    return SpanExporter(transport, limits, outage, instruments.exported, instruments.dropped, redaction)
-
-
-def _headers(settings: Settings) -> Mapping[str, str]:
-    return settings["OTEL_EXPORTER_OTLP_HEADERS"] or {}
-
-
-def _sampling(settings: Settings, *, exports: bool) -> HeadSampling:
-    kind: str = settings["OTEL_TRACES_SAMPLER"]
-    rate: float = settings["OTEL_TRACES_SAMPLER_ARG"]
-    if settings.source("OTEL_TRACES_SAMPLER_ARG") != "argument" and kind.endswith(("always_on", "always_off")):
-        rate = 1.0 if kind.endswith("always_on") else 0.0  # an argument of `instrument` beats the environment
-    return HeadSampling(rate if exports else 0.0, parent_based=kind.startswith("parentbased"))
+def _name_variables_without_effect() -> None:
+    found = without_effect(os.environ, (row.variable for row in INSTRUMENT_SETTINGS))
+    if found:
+        _log.warning("spanwise: these variables are set and have no effect: %s.", "; ".join(found))
 
 
 def _may_force(settings: Settings) -> Callable[[str], bool] | None:
@@ -499,15 +449,15 @@ def _registration(
             "admin_url": f"{admin.scheme}://{address}",
         }
 
-    return Registration(url, identity.instance_id, instance, _headers(settings), outage)
+    return Registration(url, identity.instance_id, instance, collector_headers(settings), outage)
 
 
 def _policy_watch(identity: Identity, settings: Settings, sampling: HeadSampling) -> PolicyWatch | None:
     """None where no collector is known, and where the sampler is one that leaves nothing to decide."""
     url = settings["SPANWISE_COLLECTOR_URL"]
-    if url is None or not _exports(settings, None) or not settings["OTEL_TRACES_SAMPLER"].endswith("traceidratio"):
+    if url is None or not exports(settings, None) or not settings["OTEL_TRACES_SAMPLER"].endswith("traceidratio"):
         return None
-    fetch = PolicyFetch(url, identity.service_name, _headers(settings), PolicyInForce(sampling))
+    fetch = PolicyFetch(url, identity.service_name, collector_headers(settings), PolicyInForce(sampling))
     return PolicyWatch(fetch.fetch)
 
 

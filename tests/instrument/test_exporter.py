@@ -166,10 +166,9 @@ def test_a_final_refusal_drops_that_batch_alone(sink: CollectorSink, make: Make)
     assert len(sink.exports) == 2
 
 
-def test_a_batch_is_given_up_after_a_while(sink: CollectorSink, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spanwise.tracing.exporter._BATCH_PATIENCE_S", 0.3)
+def test_a_batch_is_given_up_after_a_while(sink: CollectorSink, make: Make) -> None:
     sink.always = Answer(503)
-    export = make()
+    export = make(patience_s=0.3)
     export.make_spans(3)
     assert export.exporter.force_flush(10_000)
     assert export.dropped("timeout") == 3

@@ -27,8 +27,6 @@ from spanwise.tracing.transport import Sent, Transport
 _log = logging.getLogger("spanwise")
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
-# A batch older than this is given up, so that what is sent after a long outage is what happened last.
-_BATCH_PATIENCE_S = 60.0
 # While the queue is this full, the exporter no longer gives way to the service.
 _URGENT_SHARE = 0.25
 PARTY = "exporter"
@@ -37,12 +35,14 @@ DROP_REASONS = ("queue_full", "refused", "timeout", "shutdown")
 
 @dataclass(frozen=True, slots=True)
 class ExportLimits:
-    """`delay_s`: how long a span may wait for company. `timeout_s`: of one request."""
+    """`delay_s`: how long a span may wait for company. `timeout_s`: of one request. `patience_s`: how long a batch is
+    tried, so that what is sent after a long outage is what happened last."""
 
     max_queue: int
     max_batch: int
     delay_s: float
     timeout_s: float
+    patience_s: float = 60.0
 
 
 class SpanExporter(SpanProcessor):
@@ -203,7 +203,7 @@ class SpanExporter(SpanProcessor):
             return "refused"
         if self._is_over():
             return "shutdown"
-        return "timeout" if time.monotonic() - began > _BATCH_PATIENCE_S else ""
+        return "timeout" if time.monotonic() - began > self._limits.patience_s else ""
 
     def _request_timeout(self) -> float:
         if self._deadline is None:

@@ -41,7 +41,7 @@ class SpanSink:
     `exports`: whether it goes anywhere from there; if not, no span is kept for its own sake.
     """
 
-    __slots__ = ("exports", "limits", "processor", "resource", "scope")
+    __slots__ = ("cuts_texts", "exports", "limits", "processor", "resource", "scope")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class SpanSink:
         self.resource = resource
         self.scope = scope
         self.limits = limits
+        self.cuts_texts = limits.max_span_attribute_length is not None
         self.processor = processor
 
 
@@ -98,12 +99,13 @@ class RecordedSpan(Span, ReadableSpan):
         """The middleware's own attributes, which need no check; those that a user has set stay."""
         if self._end_time is not None:
             return  # ended by the application itself: it may be in the exporter's hands
-        if type(self._attributes) is dict:
+        if type(self._attributes) is dict and not self._sink.cuts_texts:
             self._attributes.update(attributes)
             return
+        bounded = self._bounded()
         for key, value in attributes.items():
-            if key not in self._attributes:
-                self._attributes[key] = value
+            if key not in bounded:
+                bounded[key] = value
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         if self._end_time is None:

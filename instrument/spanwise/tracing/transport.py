@@ -43,13 +43,23 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """`url` is the full address of the traces endpoint; `headers` are sent with every request and never logged."""
+    """`url` is the full address of the traces endpoint; `headers` are sent with every request and never logged; `tls`
+    None is the system's trust."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], *, compress: bool, user_agent: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        compress: bool,
+        user_agent: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
         self._port = parts.port
         self._tls = parts.scheme == "https"
+        self._tls_context = tls
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._compress = compress
         self._headers = {"Content-Type": "application/x-protobuf", "User-Agent": user_agent, **headers}
@@ -87,7 +97,7 @@ class HttpTransport:
 
     def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
         if self._tls:
-            context = ssl.create_default_context()
+            context = self._tls_context or ssl.create_default_context()
             return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=context)
         return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
 
