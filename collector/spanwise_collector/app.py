@@ -10,7 +10,7 @@ from spanwise_collector.api._services import EXTENSION, Services
 from spanwise_collector.web import blueprint as pages
 
 # A query API is a room with a blueprint; this is the one place that knows them.
-_QUERY_APIS = (zipkin.blueprint, jaeger.blueprint)
+_QUERY_APIS = (zipkin.blueprint, *jaeger.blueprints)
 _BLUEPRINTS = (_health.blueprint, _reading.blueprint, _registry.blueprint, *_QUERY_APIS, pages)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.collector.conftest import CollectorFactory
+from tests.collector.golden.traces import GoldenTrace, span_id
 from tests.collector.otlp_requests import SECOND, new_span_id, new_trace_id, payload, request, span
 from tests.collector.running_collector import RunningCollector, wait_for
 
@@ -162,3 +163,50 @@ def test_remote_sampling(new_collector: CollectorFactory) -> None:
     assert running.get("/api/sampling?service=shop").json == {
         "strategyType": "PROBABILISTIC", "probabilisticSampling": {"samplingRate": 0.25},
     }  # fmt: skip
+
+
+def test_a_list_for_grafana_has_the_earliest_span_of_each_trace(api: RunningCollector) -> None:
+    path = f"/api/traces?service={SERVICE}"
+    for answer in (api.get(f"{path}&summary=1"), api.get(path, user_agent="Grafana/12.4.0")):
+        [trace] = answer.json["data"]
+        check([trace])
+        assert trace["traceID"] == TRACE
+        assert [(one["operationName"], one["duration"]) for one in trace["spans"]] == [("GET /cart", 3_000_000)]
+    assert len(api.get(path).json["data"][0]["spans"]) == 3
+
+
+def test_the_golden_set(api: RunningCollector, golden: dict[str, GoldenTrace]) -> None:
+    """What Grafana's plugin decodes, for each hazard."""
+    for trace in golden.values():
+        for start in ("", f"?start={START // 10**6}&end={START // 10**6 + 1}"):  # milliseconds, as Grafana sends them
+            answer = api.get(f"/api/traces/{trace.trace_id}{start}")
+            assert answer.status == 200
+            [one] = answer.json["data"]
+            check([one])
+            assert len(one["spans"]) == trace.spans and one["traceID"] == trace.trace_id
+            assert {process["serviceName"] for process in one["processes"].values()} == set(trace.services)
+            assert all(span["duration"] >= 0 for span in one["spans"])
+    ids = "&".join(f"traceID={trace.trace_id}" for trace in golden.values())
+    found = api.get(f"/api/traces?{ids}").json["data"]
+    assert [one["traceID"] for one in found] == [trace.trace_id for trace in golden.values()]
+
+
+def test_parents_of_the_golden_set(api: RunningCollector, golden: dict[str, GoldenTrace]) -> None:
+    def parents(name: str) -> dict[str, str]:
+        [trace] = api.get(f"/api/traces/{golden[name].trace_id}").json["data"]
+        return {
+            one["operationName"]: next((r["spanID"] for r in one["references"] if r["refType"] == "CHILD_OF"), "")
+            for one in trace["spans"]
+        }
+
+    assert parents("rootless") == dict.fromkeys(("orphan 1", "orphan 2"), span_id("rootless missing"))
+    assert parents("async")["process orders"] == span_id("async sent")
+    assert parents("skewed")["work"] == span_id("skewed call")
+    assert parents("bare") == {"bare": ""}
+
+
+def test_a_hundred_thousand_spans(api: RunningCollector, large: GoldenTrace) -> None:
+    [trace] = api.get(f"/api/traces/{large.trace_id}").json["data"]
+    assert len(trace["spans"]) == large.spans
+    [short] = api.get(f"/api/traces?service={large.services[3]}&summary=1").json["data"]
+    assert (short["traceID"], len(short["spans"])) == (large.trace_id, 1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.collector.golden.traces import GoldenTrace
 from tests.collector.otlp_requests import SECOND, new_span_id, new_trace_id, payload, request, span
 from tests.collector.running_collector import RunningCollector, wait_for
 
@@ -158,3 +159,62 @@ def test_what_is_not_there(api: RunningCollector) -> None:
     assert api.get(f"/api/v2/trace/{new_trace_id()}").status == 404
     assert api.get("/api/v2/traces?serviceName=nobody").json == []
     assert api.get("/api/v2/spans?serviceName=nobody").json == []
+
+
+def test_the_golden_set(api: RunningCollector, golden: dict[str, GoldenTrace]) -> None:
+    """What zipkin-go decodes, for each hazard; a list never has a trace without a root, or without spans."""
+    for trace in golden.values():
+        spans = api.get(f"/api/v2/trace/{trace.trace_id}").json
+        check(spans)
+        assert len(spans) == trace.spans, trace.name
+        assert {one["localEndpoint"]["serviceName"] for one in spans} == set(trace.services)
+    for traces in (
+        api.get(f"/api/v2/traceMany?traceIds={','.join(trace.trace_id for trace in golden.values())}").json,
+        *(api.get(f"/api/v2/traces?serviceName={trace.services[0]}").json for trace in golden.values()),
+    ):
+        assert traces and all(traces)
+        for one in traces:
+            check(one)
+    for trace in golden.values():
+        for listed in api.get(f"/api/v2/traces?serviceName={trace.services[0]}").json:
+            assert [one for one in listed if not one.get("parentId")], trace.name
+
+
+def test_values_of_every_type_are_text(api: RunningCollector, golden: dict[str, GoldenTrace]) -> None:
+    [one] = api.get(f"/api/v2/trace/{golden['typed'].trace_id}").json
+    tags = one["tags"]
+    assert (tags["yes"], tags["no"], tags["half"], tags["one"]) == ("true", "false", "0.5", "1")
+    assert (tags["greatest"], tags["nan"], tags["infinite"]) == (str(2**63 - 1), "NaN", "Infinity")
+    assert tags["looks.true"] == "true" and tags["nothing"] == "" and tags["blob"] == "AP8="
+    [odd] = api.get(f"/api/v2/trace/{golden['odd-keys'].trace_id}").json
+    assert odd["tags"]["path/with/slash"] == "v/1" and odd["tags"]["schön"] == "v4"
+    failed = {one["name"]: one["tags"].get("error") for one in api.get(
+        f"/api/v2/trace/{golden['failed'].trace_id}").json}  # fmt: skip
+    assert failed == {"GET /pay": "card refused", "charge": "true"}
+
+
+def test_a_short_id_is_shown_short_and_shared_spans_are_marked(
+    api: RunningCollector, golden: dict[str, GoldenTrace]
+) -> None:
+    short = golden["short-id"].trace_id
+    assert api.get(f"/api/v2/trace/{short[16:]}").json[0]["traceId"] == short[16:]
+    shared = api.get(f"/api/v2/trace/{golden['shared'].trace_id}").json
+    assert [(one["kind"], one.get("shared")) for one in sorted(shared, key=lambda one: one["kind"])] == [
+        ("CLIENT", None), ("SERVER", True),
+    ]  # fmt: skip
+
+
+def test_an_end_before_the_start_is_no_duration(api: RunningCollector, golden: dict[str, GoldenTrace]) -> None:
+    [one] = api.get(f"/api/v2/trace/{golden['backwards'].trace_id}").json
+    assert "duration" not in one
+
+
+def test_dependencies_of_the_golden_set(api: RunningCollector, golden: dict[str, GoldenTrace]) -> None:
+    links = api.get(f"/api/v2/dependencies?endTs={time.time_ns() // 10**6}&lookback=3600000").json
+    pairs = {(link["parent"], link["child"]): link for link in links}
+    for parent, child in (("page", "shop"), ("shop", "postgres"), ("caller", "callee"), ("on-time", "slow-clock")):
+        assert pairs[f"golden-{parent}", f"golden-{child}"]["callCount"] >= 1
+
+
+def test_a_hundred_thousand_spans(api: RunningCollector, large: GoldenTrace) -> None:
+    assert len(api.get(f"/api/v2/trace/{large.trace_id}").json) == large.spans

@@ -10,6 +10,7 @@ _INSTANCES = "/api/spanwise/instances"
 _SAMPLING = "/api/spanwise/sampling"
 _JAEGER_SAMPLING = "/api/sampling"
 _PROMETHEUS = "/sd/prometheus"
+_SEARCHES = frozenset({"/api/v3/traces", "/api/v3/trace-summaries"})
 
 # Paths that machines call all day: with spans of their own they would never let the collector rest.
 UNTRACED = (
@@ -34,4 +35,7 @@ def access(method: str, path: str) -> Access:
         return Access.WRITE
     if path in (_SAMPLING, _JAEGER_SAMPLING):
         return Access.EITHER
+    # A search may be a POST in Jaeger's API v3; it changes nothing.
+    if method == "POST" and path in _SEARCHES:
+        return Access.READ
     return Access.READ if method in ("GET", "HEAD") else Access.WRITE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from spanwise_collector.health import Health
-from spanwise_collector.query import Catalog, TraceReader, TraceSearch
+from spanwise_collector.query import Catalog, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registry, SamplingPolicies, Snapshots
 
 EXTENSION = "spanwise_collector"
@@ -18,6 +18,7 @@ class Services:
     catalog: Catalog
     search: TraceSearch
     traces: TraceReader
+    minutes: Minutes
     registry: Registry
     snapshots: Snapshots
     sampling: SamplingPolicies

@@ -1,5 +1,7 @@
-"""Jaeger's read API as its UI before 2.20 and Grafana's jaeger data source ask it: `/api/*`."""
+"""Jaeger's read APIs: `/api/*` as its UI before 2.20 and Grafana's jaeger data source ask it, and `/api/v3/*`."""
 
-from spanwise_collector.jaeger._routes import blueprint
+from spanwise_collector.jaeger import _metrics, _routes, _v3
 
-__all__ = ["blueprint"]
+blueprints = (_routes.blueprint, _metrics.blueprint, _v3.blueprint)
+
+__all__ = ["blueprints"]

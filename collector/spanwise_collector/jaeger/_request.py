@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping
 
 from werkzeug.datastructures import MultiDict
 
@@ -28,28 +29,77 @@ _UNIT_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60
 
 
 def search(arguments: MultiDict[str, str]) -> Search:
-    """All conditions must be met by one span, as in Jaeger. Raises BadSearchError."""
-    binder = Binder()
-    conditions: list[Condition] = []
-    if service := arguments.get("service", ""):
-        conditions.append(binder.piece("service_in", services=binder.bind([service], "Array(String)")))
-    if operation := arguments.get("operation", ""):
-        conditions.append(binder.piece("name_is", name=binder.bind(operation, "String")))
-    conditions += [_tag(binder, key, value) for key, value in _tags(arguments).items()]
-    least, most = (_duration_ns(name, arguments.get(name, "")) for name in ("minDuration", "maxDuration"))
-    if least is not None or most is not None:
-        upper = _LONGEST_NS if most is None else most
-        conditions.append(
-            binder.piece("lasted", least=binder.bind(least or 0, "Int64"), most=binder.bind(upper, "Int64"))
-        )
+    """Raises BadSearchError."""
     end = unix_ns("end", arguments.get("end", ""), time.time_ns())
-    return Search(
+    return span_search(
+        service=arguments.get("service", ""),
+        operation=arguments.get("operation", ""),
+        tags=_tags(arguments),
+        least_ns=duration_ns("minDuration", arguments.get("minDuration", "")),
+        most_ns=duration_ns("maxDuration", arguments.get("maxDuration", "")),
         start_ns=unix_ns("start", arguments.get("start", ""), max(end - _LOOKBACK_NS, 0)),
         end_ns=end,
-        limit=min(max(integer("limit", arguments.get("limit", ""), DEFAULT_LIMIT), 1), MAX_LIMIT),
+        limit=integer("limit", arguments.get("limit", ""), DEFAULT_LIMIT),
+    )
+
+
+def span_search(
+    *,
+    service: str,
+    operation: str,
+    tags: Mapping[str, str],
+    least_ns: int | None,
+    most_ns: int | None,
+    start_ns: int,
+    end_ns: int,
+    limit: int,
+    page: str = "",
+) -> Search:
+    """All conditions must be met by one span, as in Jaeger; "" and None mean any. The limit is brought into bounds."""
+    binder = Binder()
+    conditions: list[Condition] = []
+    if service:
+        conditions.append(binder.piece("service_in", services=binder.bind([service], "Array(String)")))
+    if operation:
+        conditions.append(binder.piece("name_is", name=binder.bind(operation, "String")))
+    conditions += [_tag(binder, key, value) for key, value in tags.items()]
+    if least_ns is not None or most_ns is not None:
+        upper = _LONGEST_NS if most_ns is None else most_ns
+        conditions.append(
+            binder.piece("lasted", least=binder.bind(least_ns or 0, "Int64"), most=binder.bind(upper, "Int64"))
+        )
+    return Search(
+        start_ns=start_ns,
+        end_ns=end_ns,
+        limit=min(max(limit, 1), MAX_LIMIT),
+        page=page,
         conditions=(every(conditions),) if conditions else (),
         parameters=binder.parameters,
     )
+
+
+def text_map(name: str, given: str) -> dict[str, str]:
+    """A JSON object of texts; values of other types are taken as their JSON. Raises BadSearchError."""
+    try:
+        parsed = json.loads(given)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise BadSearchError(f'{name}={given[:100]!r} is not a JSON object such as {{"http.method": "GET"}}')
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in parsed.items()}
+
+
+def duration_ns(name: str, given: str) -> int | None:
+    """A duration as Go writes it, such as `1.2s` or `1m30s`; None where nothing was given. Raises BadSearchError."""
+    if not given:
+        return None
+    parts = list(_PART.finditer(given))
+    if "".join(part.group() for part in parts) != given:
+        raise BadSearchError(f"{name}={given[:100]!r} is not a duration such as 250ms, 1.2s or 1m30s")
+    total = sum(float(part.group(1)) * _UNIT_NS[part.group(2)] for part in parts)
+    if total >= _LONGEST_NS:
+        raise BadSearchError(f"{name}={given[:100]!r} is longer than 292 years")
+    return round(total)
 
 
 def _tags(arguments: MultiDict[str, str]) -> dict[str, str]:
@@ -61,13 +111,7 @@ def _tags(arguments: MultiDict[str, str]) -> dict[str, str]:
             raise BadSearchError(f"tag={given[:100]!r} is not of the form key:value")
         tags[key] = value
     for given in arguments.getlist("tags"):
-        try:
-            parsed = json.loads(given)
-        except ValueError:
-            parsed = None
-        if not isinstance(parsed, dict):
-            raise BadSearchError(f'tags={given[:100]!r} is not a JSON object such as {{"http.method": "GET"}}')
-        tags |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in parsed.items()}
+        tags |= text_map("tags", given)
     return tags
 
 
@@ -76,16 +120,3 @@ def _tag(binder: Binder, key: str, value: str) -> Condition:
         return binder.piece("has_error")
     bound_key, bound_value = binder.bind(key, "String"), binder.bind(value, "String")
     return some(binder.piece(piece, key=bound_key, value=bound_value) for piece in ("attribute_is", "resource_is"))
-
-
-def _duration_ns(name: str, given: str) -> int | None:
-    """A duration as Go writes it, such as `1.2s` or `1m30s`."""
-    if not given:
-        return None
-    parts = list(_PART.finditer(given))
-    if "".join(part.group() for part in parts) != given:
-        raise BadSearchError(f"{name}={given[:100]!r} is not a duration such as 250ms, 1.2s or 1m30s")
-    total = sum(float(part.group(1)) * _UNIT_NS[part.group(2)] for part in parts)
-    if total >= _LONGEST_NS:
-        raise BadSearchError(f"{name}={given[:100]!r} is longer than 292 years")
-    return round(total)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from spanwise_collector.api import services
+from spanwise_collector.jaeger._envelope import bad_request, envelope, failure
+from spanwise_collector.jaeger._ids import trace_id_of
+from spanwise_collector.jaeger._protobuf import PROTOBUF, wants_protobuf
 from spanwise_collector.jaeger._request import search
 from spanwise_collector.jaeger._trace import jaeger_trace
-from spanwise_collector.query import BadSearchError, integer, parse_trace_id, unix_ns
+from spanwise_collector.query import BadSearchError, integer, otlp_protobuf, unix_ns
 
 blueprint = Blueprint("jaeger", __name__, url_prefix="/api")
 
@@ -18,19 +21,17 @@ _DAY_MS = 86_400_000
 _MAX_IDS = 100
 
 
-@blueprint.errorhandler(BadSearchError)
-def bad_request(error: BadSearchError) -> ResponseReturnValue:
-    return _failure(400, str(error))
+blueprint.register_error_handler(BadSearchError, bad_request)
 
 
 @blueprint.get("/services")
 def service_names() -> ResponseReturnValue:
-    return _envelope([service["name"] for service in services().catalog.services()])
+    return _list([service["name"] for service in services().catalog.services()])
 
 
 @blueprint.get("/services/<path:service>/operations")
 def operation_names(service: str) -> ResponseReturnValue:
-    return _envelope(sorted({row["name"] for row in services().catalog.operations(service)}))
+    return _list(sorted({row["name"] for row in services().catalog.operations(service)}))
 
 
 @blueprint.get("/operations")
@@ -39,24 +40,27 @@ def operations() -> ResponseReturnValue:
     if not service:
         raise BadSearchError("service is missing: one out of /api/services")
     rows = services().catalog.operations(service)
-    return _envelope([{"name": row["name"], "spanKind": row["kind"]} for row in rows if kind in ("", row["kind"])])
+    return _list([{"name": row["name"], "spanKind": row["kind"]} for row in rows if kind in ("", row["kind"])])
 
 
 @blueprint.get("/traces")
 def traces() -> ResponseReturnValue:
     given = request.args.getlist("traceID")
     if given:
-        ids = list(dict.fromkeys(_id(one) for one in given[:_MAX_IDS]))
-    else:
-        ids = [trace["trace_id"] for trace in services().search.search(search(request.args))["traces"]]
-    return _envelope([jaeger_trace(trace) for trace in services().traces.traces(ids)])
+        ids = list(dict.fromkeys(trace_id_of(one) for one in given[:_MAX_IDS]))
+        return _list([jaeger_trace(trace) for trace in services().traces.traces(ids)])
+    ids = [trace["trace_id"] for trace in services().search.search(search(request.args))["traces"]]
+    read = services().traces.first_spans if _wants_a_list() else services().traces.traces
+    return _list([jaeger_trace(trace) for trace in read(ids)])
 
 
 # Times are not looked at: Grafana sends them in another unit than Jaeger reads, and an id needs none.
-@blueprint.get("/traces/<trace_id>")
+@blueprint.get("/traces/<path:trace_id>")
 def trace(trace_id: str) -> ResponseReturnValue:
-    found = services().traces.trace(_id(trace_id))
-    return _envelope([jaeger_trace(found)]) if found else _failure(404, "trace not found", trace_id[:100])
+    found = services().traces.trace(trace_id_of(trace_id))
+    if found and wants_protobuf():
+        return Response(otlp_protobuf([found]).SerializeToString(), content_type=PROTOBUF)
+    return _list([jaeger_trace(found)]) if found else failure(404, "trace not found", trace_id[:100])
 
 
 @blueprint.get("/dependencies")
@@ -66,7 +70,7 @@ def dependencies() -> ResponseReturnValue:
     end = unix_ns("endTs", request.args["endTs"], 0)
     lookback = integer("lookback", request.args.get("lookback", ""), _DAY_MS)
     links = services().catalog.dependencies(max(end - lookback * 10**6, 0), end)
-    return _envelope([{"parent": caller, "child": callee, "callCount": calls} for caller, callee, calls, _ in links])
+    return _list([{"parent": caller, "child": callee, "callCount": calls} for caller, callee, calls, _ in links])
 
 
 @blueprint.get("/sampling")
@@ -77,21 +81,14 @@ def sampling() -> ResponseReturnValue:
         raise BadSearchError("service must be given exactly once")
     rate = services().sampling.policy(given[0])["rate"]
     if rate is None:
-        return _failure(404, "no rate is set for this service (SPANWISE_COLLECTOR_SAMPLING_RATE): keep your own")
+        return failure(404, "no rate is set for this service (SPANWISE_COLLECTOR_SAMPLING_RATE): keep your own")
     return jsonify(strategyType="PROBABILISTIC", probabilisticSampling={"samplingRate": rate})
 
 
-def _envelope(data: list[Any]) -> ResponseReturnValue:
-    return jsonify(data=data, errors=None, limit=0, offset=0, total=len(data))
+def _list(data: list[Any]) -> ResponseReturnValue:
+    return envelope(data, len(data))
 
 
-def _failure(status: int, message: str, trace_id: str = "") -> ResponseReturnValue:
-    error = {"code": status, "msg": message} | ({"traceID": trace_id} if trace_id else {})
-    return jsonify(data=None, errors=[error], limit=0, offset=0, total=0), status
-
-
-def _id(given: str) -> str:
-    parsed = parse_trace_id(given)
-    if parsed is None:
-        raise BadSearchError(f"{given[:100]!r} is not a trace id: up to 32 hexadecimal digits")
-    return parsed
+def _wants_a_list() -> bool:
+    """Grafana's table of traces shows the earliest span of each, so reading all the others would be for nothing."""
+    return request.args.get("summary") == "1" or "Grafana" in request.headers.get("User-Agent", "")

@@ -2,6 +2,7 @@
 
 from spanwise_collector.query._catalog import Catalog
 from spanwise_collector.query._condition import Binder, Condition, every, some
+from spanwise_collector.query._minutes import MINUTE_S, Counts, Minutes, MinuteSeries
 from spanwise_collector.query._otlp import otlp_json, otlp_protobuf
 from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, BadSearchError, Search, TraceSearch
 from spanwise_collector.query._time import integer, unix_ns
@@ -11,11 +12,15 @@ from spanwise_collector.query._values import Json
 __all__ = [
     "DEFAULT_LIMIT",
     "MAX_LIMIT",
+    "MINUTE_S",
     "BadSearchError",
     "Binder",
     "Catalog",
     "Condition",
+    "Counts",
     "Json",
+    "MinuteSeries",
+    "Minutes",
     "Search",
     "TraceReader",
     "TraceSearch",

@@ -1,4 +1,5 @@
--- All spans of some traces, each trace by start time; like trace_spans, with the trace id in front.
+-- All spans of some traces, each trace by start time; like trace_spans, with the trace id in front. `/*first*/` is where
+-- only the first of each is asked for.
 SELECT
     lower(hex(trace_id)) AS id_of_trace,
     lower(hex(span_id)) AS id,
@@ -23,3 +24,4 @@ SELECT
 FROM trace_spans
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
 ORDER BY trace_id, start, duration_ns DESC, span_id
+/*first*/
