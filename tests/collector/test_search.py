@@ -178,9 +178,6 @@ def test_a_clock_that_is_ahead_is_found(client: Any, search: TraceSearch) -> Non
 
 @pytest.mark.parametrize("page", ["x", "!!!", "MTIz", "LTEuYQ"])
 def test_a_made_up_page_is_refused(search: TraceSearch, page: str) -> None:
-    if page == "MTIz":  # "123": a start without an id is a cursor before every trace of that time
-        assert search.search(Search(page=page))["traces"] == []
-        return
     with pytest.raises(BadSearchError, match="next_page"):
         search.search(Search(page=page))
 
@@ -188,3 +185,44 @@ def test_a_made_up_page_is_refused(search: TraceSearch, page: str) -> None:
 def test_text_that_looks_like_sql_is_only_text(search: TraceSearch) -> None:
     for text in ("'", "\\", "' OR 1=1 --", "{service:String}", "\\'; DROP TABLE spans", "\0", "%s", "ü\n"):
         assert ids(search.search(Search(service=text, operation=text))) == []
+
+
+def test_sorted_by_duration_spans_and_errors(client: Any, search: TraceSearch) -> None:
+    # (trace id, duration, spans, errors), oldest first
+    made = [
+        (new_trace_id(), duration, spans, errors) for duration, spans, errors in ((30, 1, 0), (10, 3, 2), (20, 2, 1))
+    ]
+    for age, (trace_id, duration, spans, errors) in enumerate(reversed(made), 1):
+        sent = [
+            span(trace_id=trace_id, start_ns=NOW - age * SECOND, duration_ns=duration * 10**6, error=number < errors)
+            for number in range(spans)
+        ]
+        insert(client, payload(*sent, service="sorted"), f"sorted-{age}")
+    for place, sort in enumerate(("duration", "span_count", "error_count"), 1):
+        largest_first = [trace[0] for trace in sorted(made, key=lambda trace: -trace[place])]  # noqa: B023
+        for limit in (1, 2, 20):
+            assert all_pages(search, service="sorted", sort=sort, limit=limit) == largest_first
+            ascending = all_pages(search, service="sorted", sort=sort, ascending=True, limit=limit)
+            assert ascending == largest_first[::-1]
+    assert all_pages(search, service="sorted", ascending=True, limit=2) == [trace[0] for trace in made]
+
+
+def test_equal_in_the_sort_is_newest_first_over_pages(client: Any, search: TraceSearch) -> None:
+    sent = [(new_trace_id(), NOW - age * SECOND) for age in range(1, 12)]
+    insert(client, payload(*(span(trace_id=i, start_ns=s) for i, s in sent), service="ties"), "ties")
+    assert all_pages(search, service="ties", sort="error_count", limit=3) == [trace_id for trace_id, _ in sent]
+
+
+def test_another_order_looks_at_the_last_hour_unless_told(client: Any, search: TraceSearch) -> None:
+    old, new = new_trace_id(), new_trace_id()
+    spans = [span(trace_id=old, start_ns=NOW - 2 * HOUR), span(trace_id=new, start_ns=NOW - SECOND)]
+    insert(client, payload(*spans, service="hour"), "hour")
+    assert ids(search.search(Search(service="hour", sort="duration"))) == [new]
+    assert set(ids(search.search(Search(service="hour", sort="duration", start_ns=NOW - 3 * HOUR)))) == {old, new}
+
+
+def test_a_page_of_another_order_is_refused(client: Any, search: TraceSearch) -> None:
+    insert(client, payload(*(span() for _ in range(3)), service="pages"), "pages")
+    page = search.search(Search(service="pages", limit=1))["next_page"]
+    with pytest.raises(BadSearchError, match="another sort"):
+        search.search(Search(service="pages", sort="duration", page=page))

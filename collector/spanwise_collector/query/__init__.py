@@ -4,7 +4,7 @@ from spanwise_collector.query._catalog import Catalog
 from spanwise_collector.query._condition import Binder, Condition, every, some
 from spanwise_collector.query._minutes import MINUTE_S, Counts, Minutes, MinuteSeries
 from spanwise_collector.query._otlp import otlp_json, otlp_protobuf
-from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, BadSearchError, Search, TraceSearch
+from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, SORTS, BadSearchError, Search, TraceSearch
 from spanwise_collector.query._time import integer, unix_ns
 from spanwise_collector.query._trace import TraceReader, parse_trace_id
 from spanwise_collector.query._values import Json
@@ -13,6 +13,7 @@ __all__ = [
     "DEFAULT_LIMIT",
     "MAX_LIMIT",
     "MINUTE_S",
+    "SORTS",
     "BadSearchError",
     "Binder",
     "Catalog",

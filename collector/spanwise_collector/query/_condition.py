@@ -6,7 +6,7 @@ The pieces are the sections of `conditions.sql`; what a user gave goes into `par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,13 @@ from string import Template
 from typing import Any
 
 _SECTION = re.compile(r"^-- :(\w+).*\n", re.MULTILINE)
+_FILE = Path(__file__).parent / "conditions.sql"
 
 
 @cache
-def _pieces() -> dict[str, Template]:
-    _, *parts = _SECTION.split((Path(__file__).parent / "conditions.sql").read_text(encoding="utf-8"))
+def pieces(file: Path) -> Mapping[str, Template]:
+    """The sections of a file of SQL, by name."""
+    _, *parts = _SECTION.split(file.read_text(encoding="utf-8"))
     return {name: Template(text.strip()) for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
@@ -44,7 +46,7 @@ class Binder:
 
     def piece(self, name: str, /, whole: bool = False, **words: str) -> Condition:
         """A section of `conditions.sql`. Words must be operators of ours, other pieces, or what `bind` returned."""
-        return Condition(_pieces()[name].substitute(words), whole)
+        return Condition(pieces(_FILE)[name].substitute(words), whole)
 
 
 def every(conditions: Iterable[Condition]) -> Condition:

@@ -1,21 +1,20 @@
-"""Search for traces, newest first, page by page.
+"""Search for traces, newest first or by another measure, page by page.
 
 The table `traces` is ordered by time, and one trace may have several rows in it; `trace_spans` has the truth about one
 trace. So a search walks back through time in growing windows, takes candidates from `traces`, and keeps those whose
 summary, made from all their spans, fits. Pages are keyed by (start descending, trace id), so nothing that arrives
-meanwhile shifts them.
+meanwhile shifts them. In another order than newest first the whole time asked for is one window.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spanwise_collector.query._condition import Condition
+from spanwise_collector.query import _page
+from spanwise_collector.query._condition import Binder, Condition, every, some
 from spanwise_collector.query._values import Json, text
 from spanwise_collector.store import ClientPool
 
@@ -28,7 +27,9 @@ _WINDOW_GROWTH = 8
 # How far outside a window the spans of a trace are looked for when it is judged by duration or errors.
 _AROUND_S = 300
 _LONGEST_NS = 2**63 - 1
-_NO_CURSOR = (_LONGEST_NS, "")
+# In another order than newest first all traces of the time are looked at, so without a start it is an hour.
+_UNORDERED_NS = 3600 * 10**9
+SORTS = ("start", "duration", "span_count", "error_count")
 
 
 class BadSearchError(ValueError):
@@ -39,8 +40,8 @@ class BadSearchError(ValueError):
 class Search:
     """What is looked for. Times are nanoseconds since 1970; None and "" mean any.
 
-    A trace must have a span for each of `conditions`, whose parameters are in `parameters`; with conditions, `service`
-    and `operation` are not looked at.
+    A trace must have a span for each of `conditions`, whose parameters are in `parameters`, and one of `service` and
+    `operation`. `sort` is one of SORTS; traces that are equal in it are in the order of their start, newest first.
     """
 
     service: str = ""
@@ -54,6 +55,16 @@ class Search:
     page: str = ""
     conditions: tuple[Condition, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    sort: str = "start"
+    ascending: bool = False
+
+    @property
+    def order(self) -> str:
+        return f"{self.sort}-{'ascending' if self.ascending else 'descending'}"
+
+    @property
+    def newest_first(self) -> bool:
+        return self.sort == "start" and not self.ascending
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,87 +111,126 @@ class TraceSearch:
 
     def search(self, search: Search) -> Json:
         """`{"traces", "next_page"}`. Raises BadSearchError."""
-        found: list[_Summary] = []
-        cursor = _parse_page(search.page) if search.page else _NO_CURSOR
-        for from_ns, to_ns in self._windows(search, cursor[0]):
+        found: list[tuple[_page.Cursor, _Summary]] = []
+        cursor = _cursor(search)
+        for from_ns, to_ns in self._windows(search, cursor):
             while len(found) <= search.limit:
                 # One more than asked for tells whether there is a next page.
                 wanted = search.limit + 1 - len(found)
                 candidates = self._candidates(search, from_ns, to_ns, cursor, wanted)
-                found += [summary for summary in self._summaries(candidates) if _fits(summary, search, from_ns, to_ns)]
+                found += [one for one in self._summaries(candidates) if _fits(one[1], search, from_ns, to_ns)]
                 if len(candidates) < wanted:
                     break
-                cursor = (candidates[-1][1], candidates[-1][0])
+                cursor = candidates[-1]
             if len(found) > search.limit:
                 break
         page = found[: search.limit]
         more = len(found) > search.limit
         return {
-            "traces": [summary.as_json() for summary in page],
-            "next_page": _page_after(page[-1]) if more else None,
+            "traces": [summary.as_json() for _, summary in page],
+            "next_page": _page.written(page[-1][0], search.order) if more else None,
         }
 
-    def _windows(self, search: Search, cursor_ns: int) -> Iterator[tuple[int, int]]:
+    def _windows(self, search: Search, cursor: _page.Cursor) -> Iterator[tuple[int, int]]:
         """`(from_ns, to_ns)`, newest first, without gaps or overlaps, both ends included."""
         now = self._clock_ns()
         oldest = max(now - self._oldest_age_ns - _DAY_NS, 0)
         start = max(search.start_ns, oldest) if search.start_ns is not None else oldest
-        latest = min(now + 2 * _DAY_NS, cursor_ns)
+        latest = now + 2 * _DAY_NS
+        if search.newest_first:
+            latest = min(latest, cursor.start_ns)
         to_ns = min(search.end_ns, latest) if search.end_ns is not None else latest
-        newest = min(to_ns, now)
-        length = _FIRST_WINDOW_NS
-        while to_ns >= start:
-            from_ns = max(newest - length, start)
-            if from_ns <= to_ns:
-                yield from_ns, to_ns
-                to_ns = from_ns - 1
-            length *= _WINDOW_GROWTH
+        if not search.newest_first:
+            if search.start_ns is None:
+                start = max(oldest, min(to_ns, now) - _UNORDERED_NS)
+            if start <= to_ns:
+                yield start, to_ns
+            return
+        yield from _growing_windows(start, to_ns, min(to_ns, now))
 
     def _candidates(
-        self, search: Search, from_ns: int, to_ns: int, cursor: tuple[int, str], limit: int
-    ) -> list[tuple[str, int]]:
-        """`(trace_id, start_ns)` in the order of the answer."""
+        self, search: Search, from_ns: int, to_ns: int, cursor: _page.Cursor, limit: int
+    ) -> list[_page.Cursor]:
+        """In the order of the answer."""
+        binder = Binder(dict(search.parameters))
+        conditions = [*search.conditions, *_of_service(search, binder)]
         judged = search.only_errors or search.min_duration_ns is not None or search.max_duration_ns is not None
-        with_span = bool(search.service or search.operation or search.conditions)
+        wide = judged or conditions or not search.newest_first
         parameters: dict[str, Any] = {
+            **binder.parameters,
             "from_ns": from_ns,
             "to_ns": to_ns,
-            "around_s": _AROUND_S if judged or with_span else 0,
-            "cursor_ns": cursor[0],
-            "cursor_id": cursor[1],
+            "around_s": _AROUND_S if wide else 0,
+            "sort": search.sort,
+            "sign": -1 if search.ascending else 1,
+            "cursor_key": cursor.key,
+            "cursor_ns": cursor.start_ns,
+            "cursor_id": cursor.trace_id,
             "min_duration_ns": search.min_duration_ns or 0,
             "max_duration_ns": _LONGEST_NS if search.max_duration_ns is None else search.max_duration_ns,
             "min_errors": int(search.only_errors),
             "limit": limit,
         }
-        if search.conditions:
-            return self._matching(search, parameters | dict(search.parameters))
-        if with_span:
-            parameters |= {"service": search.service, "operation": search.operation}
-        query = "trace_candidates_with_span" if with_span else "trace_candidates"
-        return [(text(row[0]), row[1]) for row in self._pool.rows(query, parameters)]
+        matching = {"matching": _matching(conditions, binder)}
+        rows = self._pool.rows("trace_candidates", parameters, matching)
+        return [_page.Cursor(row[2], row[1], text(row[0])) for row in rows]
 
-    def _matching(self, search: Search, parameters: Mapping[str, Any]) -> list[tuple[str, int]]:
-        parts = [condition.sql for condition in search.conditions]
-        whole = any(condition.whole for condition in search.conditions)
-        rows = self._pool.rows(
-            "trace_candidates_matching_whole" if whole else "trace_candidates_matching",
-            parameters,
-            {
-                "any": " OR ".join(f"({part})" for part in parts),
-                "each": " AND ".join(f"countIf({part}) > 0" for part in parts),
-            },
-        )
-        return [(text(row[0]), row[1]) for row in rows]
-
-    def _summaries(self, candidates: Sequence[tuple[str, int]]) -> list[_Summary]:
-        """The summaries of the candidates, in their order."""
+    def _summaries(self, candidates: Sequence[_page.Cursor]) -> list[tuple[_page.Cursor, _Summary]]:
+        """Those that are there, in their order."""
         if not candidates:
             return []
         by_trace: dict[str, list[Sequence[Any]]] = {}
-        for row in self._pool.rows("trace_summaries", {"ids": [trace_id for trace_id, _ in candidates]}):
+        for row in self._pool.rows("trace_summaries", {"ids": [candidate.trace_id for candidate in candidates]}):
             by_trace.setdefault(text(row[0]), []).append(row)
-        return [_summary(trace_id, by_trace[trace_id]) for trace_id, _ in candidates if trace_id in by_trace]
+        return [
+            (candidate, _summary(candidate.trace_id, by_trace[candidate.trace_id]))
+            for candidate in candidates
+            if candidate.trace_id in by_trace
+        ]
+
+
+def _growing_windows(start: int, to_ns: int, newest: int) -> Iterator[tuple[int, int]]:
+    length = _FIRST_WINDOW_NS
+    while to_ns >= start:
+        from_ns = max(newest - length, start)
+        if from_ns <= to_ns:
+            yield from_ns, to_ns
+            to_ns = from_ns - 1
+        length *= _WINDOW_GROWTH
+
+
+def _of_service(search: Search, binder: Binder) -> Iterator[Condition]:
+    parts = []
+    if search.service:
+        parts.append(binder.piece("service_in", services=binder.bind([search.service], "Array(String)")))
+    if search.operation:
+        parts.append(binder.piece("name_is", name=binder.bind(search.operation, "String")))
+    if parts:
+        yield every(parts)
+
+
+def _matching(conditions: Sequence[Condition], binder: Binder) -> str:
+    """That a trace has a span for each of the conditions."""
+    if not conditions:
+        return every(()).sql
+    whole = any(condition.whole for condition in conditions)
+    met = every(binder.piece("met", condition=condition.sql) for condition in conditions)
+    return binder.piece(
+        "matching",
+        table="trace_spans" if whole else "spans",
+        any=some(conditions).sql,
+        each=met.sql if len(conditions) > 1 else every(()).sql,
+    ).sql
+
+
+def _cursor(search: Search) -> _page.Cursor:
+    """Raises BadSearchError."""
+    if not search.page:
+        return _page.BEGINNING
+    try:
+        return _page.read(search.page, search.order)
+    except ValueError as error:
+        raise BadSearchError(str(error)) from None
 
 
 def _summary(trace_id: str, rows: Sequence[Sequence[Any]]) -> _Summary:
@@ -206,18 +256,3 @@ def _fits(summary: _Summary, search: Search, from_ns: int, to_ns: int) -> bool:
     if search.min_duration_ns is not None and summary.duration_ns < search.min_duration_ns:
         return False
     return search.max_duration_ns is None or summary.duration_ns <= search.max_duration_ns
-
-
-def _page_after(summary: _Summary) -> str:
-    return base64.urlsafe_b64encode(f"{summary.start_ns}.{summary.trace_id}".encode()).decode().rstrip("=")
-
-
-def _parse_page(page: str) -> tuple[int, str]:
-    try:
-        start, _, trace_id = base64.urlsafe_b64decode(page + "=" * (-len(page) % 4)).decode().partition(".")
-        cursor = (int(start), trace_id)
-    except (ValueError, binascii.Error):
-        raise BadSearchError("page is not one that an answer gave as next_page: leave it out to begin anew") from None
-    if not 0 <= cursor[0] <= _LONGEST_NS:
-        raise BadSearchError("page is not one that an answer gave as next_page: leave it out to begin anew")
-    return cursor

@@ -14,3 +14,57 @@ arrayExists(a -> a.key = $key AND a.value = $value, attributes)
 origin IN (SELECT origin FROM origins WHERE arrayExists(a -> a.key = $key AND a.value = $value, resource_attributes))
 -- :lasted  a duration within bounds in nanoseconds, both included
 duration_ns >= $least AND duration_ns <= $most
+-- :negation  what is not so
+NOT ($condition)
+-- :in_attributes  a span attribute of this key that passes a test
+arrayExists(a -> a.key = $key AND ($test), attributes)
+-- :in_resource  a resource attribute of this key that passes a test
+origin IN (SELECT origin FROM origins WHERE arrayExists(a -> a.key = $key AND ($test), resource_attributes))
+-- :in_scope  an attribute of the instrumentation scope of this key that passes a test
+origin IN (SELECT origin FROM origins WHERE arrayExists(a -> a.key = $key AND ($test), scope_attributes))
+-- :in_events  an event with an attribute of this key that passes a test
+arrayExists(e -> arrayExists(a -> a.key = $key AND ($test), e.attributes), events)
+-- :in_links  a link with an attribute of this key that passes a test
+arrayExists(l -> arrayExists(a -> a.key = $key AND ($test), l.attributes), links)
+-- :text_value  an attribute that is a text, compared
+a.type = 'string' AND a.value $operator $value
+-- :pattern_value  an attribute that is a text, matching a regular expression
+a.type = 'string' AND match(a.value, $value)
+-- :other_pattern_value  an attribute that is a text, not matching a regular expression
+a.type = 'string' AND NOT match(a.value, $value)
+-- :boolean_value  an attribute that is true or false, compared
+a.type = 'bool' AND a.value $operator $value
+-- :integer_value  an attribute that is a number, compared with a whole number; all digits of a large one count
+if(a.type = 'int', toInt64OrZero(a.value) $operator $value, a.type = 'double' AND toFloat64OrZero(a.value) $operator $value)
+-- :number_value  an attribute that is a number, compared
+a.type IN ('int', 'double') AND toFloat64OrZero(a.value) $operator $value
+-- :here  a test of the span's own columns
+$test
+-- :at_origin  a test of the instrumentation scope
+origin IN (SELECT origin FROM origins WHERE $test)
+-- :at_event  an event that passes a test
+arrayExists(e -> $test, events)
+-- :at_link  a link that passes a test
+arrayExists(l -> $test, links)
+-- :compared  a column, compared
+$column $operator $value
+-- :id  a column of bytes, compared with hexadecimal digits
+$column $operator unhex($value)
+-- :pattern  a column that matches a regular expression
+match($column, $value)
+-- :other_pattern  a column that does not
+NOT match($column, $value)
+-- :is_given  a column that has another value than the one that stands for none
+$column != $none
+-- :matching  traces that have a span for each of some conditions
+trace_id IN (
+    SELECT trace_id
+    FROM $table
+    WHERE ($any)
+      AND start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC')
+      AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC') + toIntervalSecond({around_s:UInt32})
+    GROUP BY trace_id
+    HAVING $each
+)
+-- :met  that some span meets a condition
+countIf($condition) > 0

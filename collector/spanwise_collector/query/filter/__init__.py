@@ -1,0 +1,32 @@
+"""Filters: the language in which our API says which spans are meant (docs/collector-api.md, "Filters")."""
+
+from spanwise_collector.query.filter._conditions import condition
+from spanwise_collector.query.filter._parser import parse, parse_field
+from spanwise_collector.query.filter._tree import (
+    And,
+    Attribute,
+    Comparison,
+    Field,
+    Filter,
+    Intrinsic,
+    Not,
+    Operator,
+    Or,
+    Scope,
+)
+
+__all__ = [
+    "And",
+    "Attribute",
+    "Comparison",
+    "Field",
+    "Filter",
+    "Intrinsic",
+    "Not",
+    "Operator",
+    "Or",
+    "Scope",
+    "condition",
+    "parse",
+    "parse_field",
+]
