@@ -162,7 +162,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="requests of each endpoint")
     parser.add_argument("--workers", type=int, default=4, help="threads that keep the interpreter busy")
     parser.add_argument("--ask", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="a look in some seconds: 1 s of sampling, 5 requests each")
     given = parser.parse_args()
+    if given.quick:
+        given.seconds, given.rounds = min(given.seconds, 1.0), min(given.rounds, 5)
     if given.ask:
         print(json.dumps(answers(given.ask, given.rounds)))
         return 0

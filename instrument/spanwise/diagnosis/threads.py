@@ -18,6 +18,7 @@ from spanwise.diagnosis.tasks import running_loops, thread_of
 from spanwise.profiling.clocks import cpu_ns
 from spanwise.profiling.locks import WAITS, Wait, deadlocks
 from spanwise.profiling.stacks import RawStack, Stack, current_frames, is_own, raw_stack, resolve
+from spanwise.profiling.switching import quick_switches
 
 BETWEEN_LOOKS_S = 0.05
 # A waiting thread of a busy process is woken now and then for nothing; one that does anything runs longer.
@@ -82,9 +83,10 @@ class ThreadDump:
 
 def look(between_s: float = BETWEEN_LOOKS_S) -> ThreadDump:
     """Both looks; takes `between_s` and what other threads make us wait."""
-    first = _glance()
-    time.sleep(between_s)
-    second = _glance()
+    with quick_switches():
+        first = _glance()
+        time.sleep(between_s)
+        second = _glance()
     known = {thread.ident: thread for thread in threading.enumerate()}
     waits, circles = WAITS.now(), deadlocks()
     answering, tasks = busy_threads(), _current_tasks()

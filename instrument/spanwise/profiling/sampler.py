@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import linecache
 import re
-import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import FrameType
 
 from spanwise.profiling.clocks import cpu_ns
 from spanwise.profiling.profile import CPU, SAMPLES, WALL, Profile, added
-from spanwise.profiling.stacks import Frame, RawStack, current_frames, is_own, raw_stack, resolve
+from spanwise.profiling.stacks import Frame, RawStack, StackKey, current_frames, is_own, raw_stack, resolve, stack_key
+from spanwise.profiling.switching import quick_switches
 
 MAX_HZ = 250
 MAX_SECONDS = 300.0
@@ -27,9 +27,6 @@ DEFAULT_HZ = 100
 DEFAULT_SECONDS = 10.0
 # How often a running profile looks whether somebody still waits for it.
 _ASKS_EVERY_S = 0.2
-# A thread that wants the interpreter asks for it after this long; Python's own 5 ms are longer than many requests,
-# whose work would never be seen.
-_SWITCH_S = 0.0005
 # Where threads wait: modules of the standard library, and calls by the name in the line.
 _WAITING_FILES = ("/socket.py", "/ssl.py", "/selectors.py", "/threading.py", "/queue.py", "/subprocess.py")
 _WAITING_CALL = re.compile(r"\b(sleep|acquire|wait|recv|recv_into|recvfrom|accept|select|poll|execute)\(")
@@ -75,19 +72,8 @@ def sample(seconds: float, hz: int, cancelled: Callable[[], bool] = never) -> Pr
         raise ValueError(f"seconds must be greater than 0 and at most {MAX_SECONDS:g}.")
     if not 1 <= hz <= MAX_HZ:
         raise ValueError(f"hz must be from 1 to {MAX_HZ}.")
-    with Turn(), _quick_switches():
+    with Turn(), quick_switches():
         return _Sampling(hz).run(seconds, cancelled)
-
-
-@contextmanager
-def _quick_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    if before > _SWITCH_S:
-        sys.setswitchinterval(_SWITCH_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class _Thread:
@@ -107,7 +93,8 @@ class _Sampling:
     def __init__(self, hz: int) -> None:
         self._period_ns = 1_000_000_000 // hz
         self._threads: dict[int, _Thread | None] = {}
-        self._found: dict[tuple[str, RawStack], list[int]] = {}
+        self._found: dict[tuple[str, StackKey], list[int]] = {}
+        self._stacks: dict[StackKey, RawStack] = {}  # which keeps the code objects that the keys speak of
         self._has_cpu = cpu_ns(threading.get_native_id()) is not None
         self._looks = 0
         self._missed = 0
@@ -152,10 +139,19 @@ class _Sampling:
             # A thread that has not run since the last look stands where it stood: its stack need not be walked.
             values = thread.values if self._has_cpu and ran_ns == 0 else None
             if values is None:
-                values = thread.values = self._found.setdefault((thread.name, raw_stack(frame)), [0, 0, 0])
+                values = thread.values = self._values(thread.name, frame)
             values[0] += 1
             values[1] += wall_ns
             values[2] += ran_ns
+
+    def _values(self, name: str, frame: FrameType) -> list[int]:
+        key = stack_key(frame)
+        values = self._found.get((name, key))
+        if values is None:
+            if key not in self._stacks:
+                self._stacks[key] = raw_stack(frame)
+            values = self._found[name, key] = [0, 0, 0]
+        return values
 
     def _thread(self, ident: int, now_ns: int) -> _Thread | None:
         """None for threads of ours, and for those that Python does not know."""
@@ -169,8 +165,8 @@ class _Sampling:
         if self._has_cpu:
             self._book_work_on_work()
         samples = added(
-            ((resolve(raw), (("thread", name),)), tuple(values[:width]))
-            for (name, raw), values in self._found.items()
+            ((resolve(self._stacks[key]), (("thread", name),)), tuple(values[:width]))
+            for (name, key), values in self._found.items()
             if values[0]
         )
         return Profile(
@@ -188,8 +184,8 @@ class _Sampling:
         """What a thread ran is exact in total; between two looks it may have worked and gone back to its wait. So what
         stands on waits goes to the stacks in which the thread was found at work, if there are any."""
         by_thread: dict[str, list[tuple[list[int], bool]]] = defaultdict(list)
-        for (name, raw), values in self._found.items():
-            by_thread[name].append((values, bool(raw) and _waits(resolve(raw[:1])[0])))
+        for (name, key), values in self._found.items():
+            by_thread[name].append((values, bool(key) and _waits(resolve(self._stacks[key][:1])[0])))
         for entries in by_thread.values():
             at_work = sum(values[0] for values, waits in entries if not waits)
             misplaced_ns = sum(values[2] for values, waits in entries if waits)

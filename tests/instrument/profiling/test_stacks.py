@@ -8,7 +8,7 @@ import time
 import pytest
 
 from spanwise.profiling import stacks
-from spanwise.profiling.stacks import Frame, current_frames, is_own, raw_stack, stack_of
+from spanwise.profiling.stacks import Frame, current_frames, is_own, raw_stack, stack_key, stack_of
 
 
 class Shop:
@@ -95,3 +95,15 @@ def test_own_threads_are_known_by_name() -> None:
     assert is_own(threading.Thread(name="spanwise-exporter"))
     assert not is_own(threading.Thread(name="waitress-1"))
     assert not is_own(None)
+
+
+def test_a_key_tells_stacks_apart_as_the_stack_does() -> None:
+    def here() -> tuple[object, object]:
+        frame = sys._getframe()
+        return stack_key(frame), raw_stack(frame)
+
+    pairs = [here() for _ in range(3)]
+    pairs.append(here())
+    keys, stacks = {key for key, _ in pairs}, {stack for _, stack in pairs}
+    assert len(keys) == len(stacks) == 2
+    assert stack_key(None) == ()
