@@ -107,8 +107,8 @@ def test_a_short_id(api: RunningCollector) -> None:
         ("&minDuration=3s", True),
         ("&minDuration=3000.001ms", False),
         ("&maxDuration=1us", False),
-        (f"&start={START // 1000 - 1}&end={START // 1000 + 1}", True),
-        (f"&start={START // 1000 + 10}", False),
+        pytest.param(f"&start={START // 1000 - 1}&end={START // 1000 + 1}", True, id="around the start"),
+        pytest.param(f"&start={START // 1000 + 10}", False, id="after the start"),
     ],
 )
 def test_search(api: RunningCollector, query: str, found: bool) -> None:

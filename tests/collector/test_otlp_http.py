@@ -85,7 +85,7 @@ def test_spans_far_ahead_are_refused(collector: RunningCollector) -> None:
         b"\xff\xff\xff",
         b"{}",
         b"\x0a\xff\xff\xff\xff\x0f",
-        payload(span())[:-3],
+        pytest.param(payload(span())[:-3], id="cut short"),
         # A name that is not UTF-8: resource_spans{scope_spans{spans{name: ff}}}.
         b"\x0a\x07\x12\x05\x12\x03\x2a\x01\xff",
     ],
