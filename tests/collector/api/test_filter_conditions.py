@@ -96,14 +96,15 @@ def values(one: ExportTraceServiceRequest, field: Attribute | Intrinsic) -> list
     scope_spans = one.resource_spans[0].scope_spans[0]
     found = scope_spans.spans[0]
     if isinstance(field, Attribute):
-        owners: list[Any] = {
+        everywhere: dict[Scope, list[Any]] = {
             Scope.RESOURCE: [resource],
             Scope.SCOPE: [scope_spans.scope],
             Scope.SPAN: [found],
             Scope.EVENT: list(found.events),
             Scope.LINK: list(found.links),
             Scope.ANY: [found, resource],
-        }[field.scope]
+        }
+        owners = everywhere[field.scope]
         return [python_value(pair.value) for owner in owners for pair in owner.attributes if pair.key == field.key]
     intrinsics: dict[Intrinsic, list[Any]] = {
         Intrinsic.SERVICE: [SERVICE],
