@@ -4,10 +4,10 @@ job, and a stuck admin page must not keep a service from ending."""
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
 
 _log = logging.getLogger("spanwise")
 
@@ -20,7 +20,8 @@ class Pool:
     def __init__(self, name: str, size: int) -> None:
         self._name = name
         self._size = size
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        # Looked up when it is made: gevent may have replaced it since this module was imported.
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished = 0
         self._threads: list[threading.Thread] = []

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from spanwise.admin.merge import Answers, Merge
 from spanwise.admin.messages import JSON, TEXT, Answer, Invalid, NotThere, Request, Response
-from spanwise.admin.parameters import choice
+from spanwise.admin.parameters import choice, number
 from spanwise.admin.rendering import json_response, problem
 from spanwise.diagnosis.where import is_application, short
 from spanwise.profiling import formats
 from spanwise.profiling.captures import CAPTURES, Capture
 from spanwise.profiling.heap import NoRoom
+from spanwise.profiling.merging import as_data, from_data, merged
 from spanwise.profiling.pprof import encode
 from spanwise.profiling.profile import Profile
-from spanwise.profiling.sampler import Busy, Cancelled
+from spanwise.profiling.sampler import MAX_SECONDS, Busy, Cancelled
 
-FORMATS = ("pprof", "collapsed", "speedscope", "flamegraph", "text")
+_DATA = "json"  # what workers hand to each other
+FORMATS = ("pprof", "collapsed", "speedscope", "flamegraph", "text", _DATA)
 FORMAT_PARAMETERS = ("format=pprof", "type=cpu")
 # Not merely wrong: twitter-server has it, and this has not.
 _LEGACY = "legacy"
@@ -38,6 +41,20 @@ def answer(request: Request, take: Callable[[], Profile], *, default_format: str
     return in_format(request, capture, shape)
 
 
+def of_all_workers(default_s: float, name: str = "seconds") -> Merge:
+    """Every worker takes its profile in the same seconds, and one is made of them."""
+
+    def lasts_s(request: Request) -> float:
+        wanted_format(request, "pprof")
+        return number(request, name, default_s, 0, MAX_SECONDS)
+
+    def join(request: Request, answers: Answers) -> Answer:
+        profiles = {str(pid): from_data(data) for pid, data in answers.items()}
+        return in_format(request, CAPTURES.keep(merged(profiles)), wanted_format(request, "pprof"))
+
+    return Merge(join, (("format", _DATA),), lasts_s)
+
+
 def wanted_format(request: Request, default: str) -> str:
     """The format that is asked for. Raises NotThere for gperftools' old one, and Invalid."""
     if request.parameter("format") == _LEGACY:
@@ -58,6 +75,8 @@ def in_format(request: Request, capture: Capture, shape: str, base: Capture | No
     if shape == "pprof":
         name = f'attachment; filename="{capture.id}.pb.gz"'
         return Response(200, (*kept, ("Content-Disposition", name)), encode(profile), "application/octet-stream")
+    if shape == _DATA:
+        return json_response(as_data(profile), pretty=False)
     if shape == "flamegraph" and request.wants_html:
         return Response(303, (*kept, ("Location", f"/admin/flamegraph?capture={capture.id}")))
     if shape == "flamegraph":

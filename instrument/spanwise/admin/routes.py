@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from spanwise.admin.merge import Merge
 from spanwise.admin.messages import Handler, Tier
 
 _H = TypeVar("_H", bound=Handler)
@@ -27,7 +28,8 @@ class Route:
 
     `probe` routes are answered by threads of their own: such a handler must return at once. An `entrance` is for who
     is not trusted yet: a mutating route that keeps the checks against other sites' pages and needs no token. What an
-    `every_worker` route does, all workers of the service do, unless the request names one.
+    `every_worker` route does, all workers of the service do, unless the request names one. `merge` makes one answer of
+    theirs for `worker=all`; without it they are listed.
     """
 
     path: str
@@ -41,6 +43,7 @@ class Route:
     entrance: bool = False
     every_worker: bool = False
     example: str = ""
+    merge: Merge | None = None
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path) or "?" in self.path:
@@ -118,6 +121,7 @@ def route(
     entrance: bool = False,
     every_worker: bool = False,
     example: str = "",
+    merge: Merge | None = None,
 ) -> Callable[[_H], _H]:
     """Registers a page of the admin server:
 
@@ -130,8 +134,8 @@ def route(
     """
 
     def register(handler: _H) -> _H:
-        made = Route(path, handler, title, group, tier, methods, parameters, probe, entrance, every_worker, example)
-        ROUTES.add(made)
+        flags = probe, entrance, every_worker
+        ROUTES.add(Route(path, handler, title, group, tier, methods, parameters, *flags, example, merge))
         return handler
 
     return register

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from html import escape
 
 from spanwise.diagnosis.where import is_application, short
-from spanwise.profiling.stacks import Stack
+from spanwise.profiling.stacks import Frame, Stack
+
+_LINE = re.compile(r"(.*?)\((.*):(\d+)\)", re.DOTALL)
 
 
 def stack_html(stack: Stack) -> str:
@@ -24,6 +28,11 @@ def stack_html(stack: Stack) -> str:
 def stack_lines(stack: Stack) -> list[str]:
     """`checkout.pay(views.py:41)`, twitter-server's form."""
     return [f"{frame.function}({frame.file}:{frame.line})" for frame in stack]
+
+
+def from_lines(lines: Iterable[str]) -> Stack:
+    """The stack that `stack_lines` has written."""
+    return tuple(Frame(match[1], match[2], int(match[3])) for line in lines if (match := _LINE.fullmatch(line)))
 
 
 def folded(summary: str, stack: Stack, *, opened: bool = False) -> str:

@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tests.instrument.admin.conftest import until
 from tests.instrument.admin.test_lifecycle import _admin_port, ask
+from tests.instrument.profiling.profile_proto import decode
 
 
 @pytest.fixture
@@ -72,3 +74,27 @@ def test_one_worker_is_asked_by_its_process_id(port):
     status, body = ask(port, "/admin/ping?worker=1")
     assert status == 400
     assert b"There is no such worker" in body
+
+
+def test_answers_of_all_workers_are_merged_where_that_makes_sense(port):
+    pids = set(_everywhere(port, "/admin/ping"))
+    status, body = ask(port, "/admin/threads.json?worker=all")
+    threads = json.loads(body)["threads"]
+    assert status == 200
+    assert {name.partition("/")[0] for name in threads} == {str(each["worker"]) for each in threads.values()} == pids
+    text = ask(port, "/admin/threads?worker=all")[1].decode()
+    assert all(f"worker {pid}\n" in text for pid in pids)
+    assert ask(port, "/admin/requests?worker=all") == (200, b"0 requests in flight\n")
+    status, body = ask(port, "/admin/exchanges?worker=all")
+    assert status == 200
+    assert {line.rpartition(" ")[2] for line in body.decode().splitlines()} <= pids
+    assert ask(port, "/admin/why?worker=all")[0] == 200
+    began = time.monotonic()
+    status, body = ask(port, "/admin/pprof/profile?worker=all&seconds=2&hz=20")
+    assert (status, time.monotonic() - began < 15) == (200, True)
+    profile = decode(body)
+    texts = profile.string_table
+    labels = {(texts[each.key], texts[each.str]) for sample in profile.sample for each in sample.label}
+    assert {value for key, value in labels if key == "worker"} == pids
+    assert ask(port, "/admin/pprof/profile?worker=all&seconds=1&format=jpeg")[0] == 400
+    assert ask(port, "/admin/pprof/profile?worker=all&seconds=0.1&hz=9999")[0] == 400

@@ -7,7 +7,7 @@ import sys
 
 from spanwise.admin.builtin.profiles import heap, lock_waits, sampled
 from spanwise.admin.messages import Answer, Request
-from spanwise.admin.profiles import answer
+from spanwise.admin.profiles import answer, of_all_workers
 from spanwise.admin.routes import UNLISTED, route
 from spanwise.diagnosis.threads import ThreadDump, look
 from spanwise.profiling.heap import census
@@ -32,6 +32,7 @@ def index(_request: Request) -> str:
     group=UNLISTED,
     parameters=("seconds=30", "hz=100"),
     example="/debug/pprof/profile?seconds=5",
+    merge=of_all_workers(_GO_SECONDS),
 )
 def profile(request: Request) -> Answer:
     """The same as `/admin/pprof/profile`, for 30 seconds unless told otherwise."""

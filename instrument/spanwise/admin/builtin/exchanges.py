@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from spanwise.admin import wording
+from spanwise.admin.merge import lists
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.parameters import whole
 from spanwise.admin.routes import route
@@ -14,12 +16,22 @@ from spanwise.diagnosis.exchanges import Exchange, exchanges
 _MOST = 200
 
 
+def _shown(entries: Iterable[dict[str, Any]]) -> str:
+    lines = [
+        f"{wording.ago(each['at']):>14} {each['status'] or '-':>3} {wording.duration(each['took_ms'] / 1000):>8}"
+        f" {each['method']} {each['path']} in worker {each['worker']}\n"
+        for each in entries
+    ]
+    return "".join(lines) or "none\n"
+
+
 @route(
     "/admin/exchanges",
     title="Recent requests",
     group="Process Info",
     parameters=("route=…", "failed=true", "n=50"),
     example="/admin/exchanges?failed=true",
+    merge=lists("Recent requests", "exchanges", lambda each: -each["at"], _shown),
 )
 def recent(request: Request) -> Page:
     """The last 200 requests that were answered, newest first, without queries, headers and bodies."""

@@ -6,7 +6,7 @@ import gc
 
 from spanwise.admin.messages import Answer, Request
 from spanwise.admin.parameters import number, whole
-from spanwise.admin.profiles import FORMAT_PARAMETERS, answer
+from spanwise.admin.profiles import FORMAT_PARAMETERS, answer, of_all_workers
 from spanwise.admin.routes import route
 from spanwise.profiling.heap import DEFAULT_WINDOW_S, MAX_WINDOW_S, census, window
 from spanwise.profiling.locks import contention
@@ -21,6 +21,7 @@ _GROUP = "Performance Profile"
     group=_GROUP,
     parameters=("seconds=10", "hz=100", *FORMAT_PARAMETERS),
     example="/admin/pprof/profile?seconds=5&format=text",
+    merge=of_all_workers(DEFAULT_SECONDS),
 )
 def profile(request: Request) -> Answer:
     """Where processor and wall time go: all threads sampled for `seconds`; for `go tool pprof` and others.
@@ -42,6 +43,7 @@ def sampled(request: Request, default_s: float) -> Answer:
     group=_GROUP,
     parameters=("seconds=10", "census", "force_gc=1", *FORMAT_PARAMETERS),
     example="/admin/pprof/heap?seconds=5&format=text",
+    merge=of_all_workers(DEFAULT_WINDOW_S),
 )
 def heap(request: Request) -> Answer:
     """What is allocated within `seconds` and still in use, by stack; with `census` every object by type, at once."""
@@ -61,6 +63,7 @@ def heap(request: Request) -> Answer:
     group=_GROUP,
     parameters=("seconds=10", "total", *FORMAT_PARAMETERS),
     example="/admin/pprof/contention?seconds=5&format=text",
+    merge=of_all_workers(DEFAULT_SECONDS),
 )
 def lock_waits(request: Request) -> Answer:
     """Waits for locks by stack, during `seconds` or in `total`; of locks made after `spanwise.track_locks()`."""

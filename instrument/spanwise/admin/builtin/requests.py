@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from spanwise.admin import wording
+from spanwise.admin.merge import lists
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
 from spanwise.admin.stacks_html import folded, stack_lines
@@ -13,7 +15,19 @@ from spanwise.diagnosis.in_flight import InFlight, in_flight
 from spanwise.diagnosis.where import culprit, place
 
 
-@route("/admin/requests", title="Requests in flight", group="Process Info")
+def _shown(entries: Iterable[dict[str, Any]]) -> str:
+    lines = [
+        f"{each['method']} {each['route'] or each['path']} {wording.duration(each['age_ms'] / 1000)}"
+        f" in worker {each['worker']}" + (f" trace {each['trace_id']}" if each["trace_id"] else "")
+        for each in entries
+    ]
+    return "\n".join([f"{len(lines)} requests in flight", *lines, ""])
+
+
+_MERGE = lists("Requests in flight", "requests", lambda each: -each["age_ms"], _shown)
+
+
+@route("/admin/requests", title="Requests in flight", group="Process Info", merge=_MERGE)
 def requests(request: Request) -> Page:
     """Requests that are being answered, oldest first: age, route, trace id, thread or task, and the live stack."""
     live = in_flight()

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import Any
 
+from spanwise.admin.merge import Answers, Merge, sections
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
-from spanwise.admin.stacks_html import folded, stack_lines
+from spanwise.admin.stacks_html import folded, from_lines, stack_lines
 from spanwise.diagnosis.threads import ThreadDump, ThreadLook, look
 from spanwise.diagnosis.where import culprit, place
 from spanwise.profiling.locks import tracking
+from spanwise.profiling.stacks import OWN_PREFIX
 
 _BADGES = {"RUNNABLE": "badge-accent", "BLOCKED": "badge-danger", "TIMED_WAITING": "badge-warning", "WAITING": ""}
 
 
-@route("/admin/threads", title="Threads", group="Process Info")
+def _join(_request: Request, answers: Answers) -> Page:
+    dumps = {pid: _from_data(data) for pid, data in answers.items()}
+    page = sections("Threads", dumps, ThreadDump.text, _html)
+    data = {
+        "threads": {
+            f"{pid}/{ident}": {**entry, "worker": pid}
+            for pid, data in answers.items()
+            for ident, entry in data["threads"].items()
+        },
+        "deadlocks": [
+            [f"{pid}/{ident}" for ident in circle] for pid, data in answers.items() for circle in data["deadlocks"]
+        ],
+    }
+    return replace(page, data=data, stylesheets=("inspect.css",), scripts=("filter.js",))
+
+
+@route("/admin/threads", title="Threads", group="Process Info", merge=Merge(_join))
 def threads(request: Request) -> Page:
     """Every thread with state, processor time and stack, what works first; idle is who waits for work in two looks."""
     dump = look()
@@ -23,7 +42,7 @@ def threads(request: Request) -> Page:
     return Page("Threads", dump.text(), html, _data(dump), stylesheets=("inspect.css",), scripts=("filter.js",))
 
 
-@route("/admin/threads.json", title="Threads as JSON", group="Process Info")
+@route("/admin/threads.json", title="Threads as JSON", group="Process Info", merge=Merge(_join))
 def threads_json(_request: Request) -> dict[str, Any]:
     """The same, in twitter-server's shape and with more fields."""
     return _data(look())
@@ -50,6 +69,31 @@ def _entry(thread: ThreadLook) -> dict[str, Any]:
         "lock_owner": None if thread.lock_owner is None else str(thread.lock_owner),
         "task": thread.task or None,
     }
+
+
+def _from_data(data: Any) -> ThreadDump:
+    """A dump from another worker's answer."""
+    threads = tuple(_thread(int(ident), entry) for ident, entry in data["threads"].items())
+    return ThreadDump(threads, tuple(tuple(map(int, circle)) for circle in data["deadlocks"]))
+
+
+def _thread(ident: int, entry: dict[str, Any]) -> ThreadLook:
+    owner = entry["lock_owner"]
+    return ThreadLook(
+        ident=ident,
+        name=entry["thread"],
+        daemon=entry["daemon"],
+        native_id=entry["native_id"],
+        state=entry["state"],
+        idle=entry["idle"],
+        cpu_ms=entry["cpu_ms"],
+        running=None,
+        stack=from_lines(entry["stack"]),
+        waiting_on=entry["waiting_on"] or "",
+        lock_owner=None if owner is None else int(owner),
+        task=entry["task"] or "",
+        own=entry["thread"].startswith(OWN_PREFIX),
+    )
 
 
 def _html(dump: ThreadDump) -> str:

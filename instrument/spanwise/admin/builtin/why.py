@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from spanwise.admin.merge import Answers, Merge
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
 from spanwise.diagnosis.recorder import recorder_of
@@ -22,7 +23,24 @@ _LOOKED_AT = (
 _WELL = "Nothing is wrong that can be seen from here."
 
 
-@route("/admin/why", title="Why", group="Process Info")
+def _join(_request: Request, answers: Answers) -> Page:
+    """What several workers say in the same words is said once, with who says it."""
+    said: dict[str, dict[str, Any]] = {}
+    for pid, data in answers.items():
+        for each in data["findings"]:
+            said.setdefault(each["text"], {**each, "workers": []})["workers"].append(pid)
+    found = list(said.values())
+    text = "".join(f"{each['text']} ({_workers(each['workers'])})\n" for each in found) or f"{_WELL}\n"
+    verdict = found[0]["text"] if found else _WELL
+    data = {"verdict": verdict, "well": not found, "findings": found, "looked_at": list(_LOOKED_AT)}
+    return Page("Why", text, data=data)
+
+
+def _workers(pids: list[int]) -> str:
+    return f"worker{'s' if len(pids) > 1 else ''} {', '.join(map(str, pids))}"
+
+
+@route("/admin/why", title="Why", group="Process Info", merge=Merge(_join))
 def why(request: Request) -> Page:
     """One line that says what is wrong now, the worst first, with links to the evidence; or that nothing is."""
     found = findings(request.process.health, recorder_of(request.process.registry))
