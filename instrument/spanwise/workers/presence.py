@@ -30,7 +30,7 @@ from spanwise.exposition import families
 from spanwise.import_hook import when_imported
 from spanwise.pace import Pace
 from spanwise.standard import Metric
-from spanwise.workers import forks, kinship
+from spanwise.workers import forks, kinship, patching
 from spanwise.workers.channel import Answered, Asked
 from spanwise.workers.dead import Dead
 from spanwise.workers.gauges import merge_of
@@ -311,6 +311,12 @@ class Presence:
         if admin is not None:
             admin.close_after_fork()
         self._member = self.admin = self._registration = None
+        if patching.is_about_to_be_patched():
+            patching.when_patched(lambda: self._begin_as_child(parent_counts))
+        else:
+            self._begin_as_child(parent_counts)
+
+    def _begin_as_child(self, parent_counts: bool) -> None:
         self._lock = threading.Lock()
         merge = merge_of(self._face.rows, self.own_registry)
         self._inherited = start_afresh(self.own_registry, merge, parent_counts=parent_counts)

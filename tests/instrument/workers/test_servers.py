@@ -22,6 +22,8 @@ SERVERS = {
     "gunicorn-sync": (*_GUNICORN, "shop_wsgi:app"),
     "gunicorn-sync-preload": (*_GUNICORN, "--preload", "shop_wsgi:app"),
     "gunicorn-gthread-preload": (*_GUNICORN, "--preload", "-k", "gthread", "--threads", "4", "shop_wsgi:app"),
+    "gunicorn-gevent": (*_GUNICORN, "-k", "gevent", "shop_wsgi:app"),
+    "gunicorn-gevent-preload": (*_GUNICORN, "--preload", "-k", "gevent", "shop_wsgi:app"),
     "gunicorn-uvicorn": (*_GUNICORN, "-k", "uvicorn.workers.UvicornWorker", "shop_asgi:app"),
     "uvicorn-workers": ("uvicorn", "shop_asgi:app", "--port", "{port}", "--workers", "2", "--log-level", "warning"),
     "uwsgi": _UWSGI,
