@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-import attr
 import grafanalib.core as grafana
 
 from spanwise.standard import TARGET_INFO, Metric, ServiceKind
@@ -94,14 +94,12 @@ class Panel:
         return stable_id(self.key)
 
     def place(self, position: Position) -> Any:
-        return attr.evolve(
-            self.element,
-            title=self.title,
-            description=self.description,
-            id=self.id,
-            gridPos=grafana.GridPos(position.h, position.w, position.x, position.y),
-            targets=[query.target() for query in self.queries],
-        )
+        """A copy of the element with what it lacks; what was checked when it was made is not checked again."""
+        element = copy(self.element)
+        element.title, element.description, element.id = self.title, self.description, self.id
+        element.gridPos = grafana.GridPos(position.h, position.w, position.x, position.y)
+        element.targets = [query.target() for query in self.queries]
+        return element
 
 
 @dataclass(frozen=True, slots=True)

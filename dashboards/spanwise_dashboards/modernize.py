@@ -8,11 +8,8 @@ is mended here, for every panel alike, whether it comes from our subclasses or f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, cast
-
-from grafanalib._gen import DashboardEncoder
 
 from spanwise_dashboards.elements import PROMETHEUS, heatmap_options
 
@@ -52,6 +49,7 @@ _HEATMAP_KEYS_GONE = (
 _TARGET_KEYS_GONE = ("intervalFactor", "metric", "query", "step", "target")
 _VARIABLE_KEYS_GONE = ("auto", "auto_count", "auto_min", "tagValuesQuery", "tags", "tagsQuery", "useTags")
 _ROW_KEYS = ("collapsed", "gridPos", "id", "panels", "repeat", "title", "type")
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 _STOCK_MAX_DATA_POINTS = 100  # grafanalib's default for every panel, which makes wide panels coarse
 
 
@@ -61,15 +59,14 @@ class UnsupportedPanel(ValueError):
 
 def modernize(dashboard: Any) -> Json:
     """The schema-42 document of a grafanalib `Dashboard` (or of its JSON). Raises UnsupportedPanel."""
-    encoded = dashboard if isinstance(dashboard, dict) else dashboard.to_json_data()
-    board = cast(Json, json.loads(json.dumps(encoded, cls=DashboardEncoder)))
+    board = cast(Json, _plain(dashboard))
     if board.get("sharedCrosshair") and not board.get("graphTooltip"):
         board["graphTooltip"] = 1
     _remove(board, _DASHBOARD_KEYS_GONE)
     board.update(schemaVersion=SCHEMA_VERSION, fiscalYearStartMonth=0, timepicker={})
     board["templating"] = {"list": [_variable(variable) for variable in board["templating"]["list"]]}
     board["panels"] = [_panel(panel) for panel in board["panels"]]
-    return cast(Json, _without_nulls(board))
+    return board
 
 
 def _remove(mapping: Json, keys: tuple[str, ...]) -> None:
@@ -77,18 +74,20 @@ def _remove(mapping: Json, keys: tuple[str, ...]) -> None:
         mapping.pop(key, None)
 
 
-def _without_nulls(value: Any, key: str = "") -> Any:
-    """Nulls mean "not set" everywhere but in a threshold's first step."""
+def _plain(value: Any, key: str = "") -> Any:
+    """Objects as what they encode to, tuples as lists, all copied. Nulls mean "not set" and go, everywhere but in a
+    threshold's first step."""
     if isinstance(value, dict):
         is_step = key == "steps"
         return {
-            name: _without_nulls(item, name)
+            name: item if type(item) in _SCALARS else _plain(item, name)
             for name, item in value.items()
             if item is not None or (is_step and name == "value")
         }
-    if isinstance(value, list):
-        return [_without_nulls(item, key) for item in value]
-    return value
+    if isinstance(value, list | tuple):
+        return [item if type(item) in _SCALARS else _plain(item, key) for item in value]
+    encode = getattr(value, "to_json_data", None)
+    return value if encode is None else _plain(encode(), key)
 
 
 def _panel(panel: Json) -> Json:

@@ -77,12 +77,13 @@ def _boards(collector_url: str, services: Iterable[Service]) -> Iterator[tuple[B
     for board in all_boards(collector_url):
         document = board.to_json()
         yield board, document, _json(document)
-    own = list(own_boards(services))
-    with Progress("generating", len(own)) as progress:
-        for board in own:
-            document = board.to_json()
-            # On one line: a thousand of them are written in seconds.
-            yield board, document, _compact(document)
+    listed = list(services)
+    with Progress("generating", len(listed)) as progress:
+        for service in listed:
+            for board in own_boards([service]):
+                document = board.to_json()
+                # On one line: a thousand of them are written in seconds.
+                yield board, document, _compact(document)
             progress.step()
 
 
