@@ -44,10 +44,12 @@ from spanwise_collector.intake import (
     SpanRules,
     zipkin,
 )
+from spanwise_collector.keeping import Keeping
 from spanwise_collector.query import Catalog, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import ClientPool, Linker, NewerSchemaError, Retention, Store, StoreError
+from spanwise_collector.traceql import TraceQL
 
 log = logging.getLogger("spanwise_collector")
 
@@ -221,7 +223,13 @@ class Collector:
                 catalog=Catalog(self._pool),
                 search=TraceSearch(self._pool, max_age_s),
                 traces=TraceReader(self._pool),
+                traceql=TraceQL(
+                    self._pool,
+                    TraceSearch(self._pool, max_age_s),
+                    settings["SPANWISE_COLLECTOR_QUERY_TIMEOUT"],
+                ),
                 minutes=Minutes(self._pool),
+                keeping=Keeping(self._store, self._spool, settings["SPANWISE_COLLECTOR_MAX_PINNED"]),
                 registry=self._registry,
                 snapshots=snapshots,
                 sampling=SamplingPolicies(

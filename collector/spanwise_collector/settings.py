@@ -118,6 +118,14 @@ SETTINGS: tuple[Setting, ...] = (
         low=100_000_000,
         flag="--retention-size",
     ),
+    Setting(
+        "SPANWISE_COLLECTOR_MAX_PINNED",
+        INTEGER,
+        "1000000",
+        "The most spans in pinned traces, which neither age nor size takes away.",
+        low=0,
+        flag="--max-pinned",
+    ),
     # The way in
     Setting(
         "SPANWISE_COLLECTOR_MAX_BODY",

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from flask import current_app
 
 from spanwise_collector.health import Health
+from spanwise_collector.keeping import Keeping
 from spanwise_collector.query import Catalog, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registry, SamplingPolicies, Snapshots
+from spanwise_collector.traceql import TraceQL
 
 EXTENSION = "spanwise_collector"
 
@@ -18,7 +20,9 @@ class Services:
     catalog: Catalog
     search: TraceSearch
     traces: TraceReader
+    traceql: TraceQL
     minutes: Minutes
+    keeping: Keeping
     registry: Registry
     snapshots: Snapshots
     sampling: SamplingPolicies

@@ -7,6 +7,7 @@ from spanwise_collector.intake._other_signals import OtherSignals
 from spanwise_collector.intake._otlp_grpc import GrpcPortError, OtlpGrpc
 from spanwise_collector.intake._otlp_http import PATH as TRACES_PATH
 from spanwise_collector.intake._otlp_http import OtlpHttp
+from spanwise_collector.intake._otlp_json import to_otlp
 from spanwise_collector.intake._rate_limit import RateLimit
 from spanwise_collector.intake._receive import Receiver
 from spanwise_collector.intake._rules import SpanRules
@@ -26,4 +27,5 @@ __all__ = [
     "RateLimit",
     "Receiver",
     "SpanRules",
+    "to_otlp",
 ]

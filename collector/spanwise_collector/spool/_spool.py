@@ -51,7 +51,7 @@ class _Segment:
     durable: int = _segment.SEGMENT_HEADER.size
     taken: int = _segment.SEGMENT_HEADER.size
     replay: deque[Batch] = field(default_factory=deque)
-    open_batches: int = 0
+    open_batches: set[Batch] = field(default_factory=set)
     sealed: bool = False
 
     @property
@@ -220,8 +220,9 @@ class Spool:
         while (segment := self._oldest_waiting()) is not None:
             if segment.replay:
                 with self._changed:
-                    segment.open_batches += 1
-                    return segment.replay.popleft()
+                    batch = segment.replay.popleft()
+                    segment.open_batches.add(batch)
+                    return batch
             batch = Batch(segment.id, segment.taken, self._batch_end(segment, max_bytes))
             if self.payloads(batch):
                 self.begin(batch)
@@ -237,7 +238,7 @@ class Spool:
         segment.log.begin(batch)
         with self._changed:
             segment.taken = max(segment.taken, batch.end)
-            segment.open_batches += 1
+            segment.open_batches.add(batch)
 
     def payloads(self, batch: Batch) -> list[tuple[Record, bytes]]:
         """The whole records of a batch. Damaged ones (a disk that lies) are left out and said. Raises OSError."""
@@ -270,13 +271,14 @@ class Spool:
         segment = self._segments[batch.segment]
         segment.log.end(verb, batch)
         with self._changed:
-            segment.open_batches -= 1
+            segment.open_batches.discard(batch)
             close_it = segment is self._active and segment.is_done and self._is_worth_deleting(segment)
             if close_it:
                 segment.sealed = True
             self._forget_when_done(segment)
             while self._ages and self._is_stored(*self._ages[0][:2]):
                 self._ages.popleft()
+            self._changed.notify_all()
         if close_it:
             self._committer.nudge()
 
@@ -285,7 +287,10 @@ class Spool:
 
     def _is_stored(self, segment_id: int, end: int) -> bool:
         segment = self._segments.get(segment_id)
-        return segment is None or (segment.taken >= end and not segment.replay and not segment.open_batches)
+        if segment is None:
+            return True
+        waiting = (*segment.replay, *segment.open_batches)
+        return segment.taken >= end and all(batch.start >= end for batch in waiting)
 
     def _forget_when_done(self, segment: _Segment) -> None:
         """Deletes a segment that is done, unless it is still open for writing."""
@@ -318,6 +323,22 @@ class Spool:
         with (self._folder / _segment.file_name(batch.segment)).open("rb") as file:
             file.seek(batch.start)
             return _segment.segment_header(batch.segment) + file.read(batch.end - batch.start)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether the store has all that was acknowledged before the call; waits for it.
+
+        Then the segment that is open for writing is closed, if the store has all of it, and deleted.
+        """
+        until = time.monotonic() + timeout_s
+        with self._changed:
+            ends = [(segment.id, segment.durable) for segment in self._segments.values()]
+            while not all(self._is_stored(*end) for end in ends):
+                if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= until:
+                    return False
+            if self._active is not None and self._active.is_done:
+                self._active.sealed = True
+        self._committer.nudge()
+        return True
 
     # Looking
 

@@ -2,10 +2,12 @@
 
 from spanwise_collector.store._asking import Asking, Ran, asking, current
 from spanwise_collector.store._check import check_tables
-from spanwise_collector.store._deletion import delete_trace
+from spanwise_collector.store._deletion import delete_trace, unpin_trace
 from spanwise_collector.store._edges import Linker
+from spanwise_collector.store._export import export_spans
 from spanwise_collector.store._insert import RefusedError, insert
 from spanwise_collector.store._migrations import NewerSchemaError
+from spanwise_collector.store._pins import PinLimitError, pin_trace
 from spanwise_collector.store._pool import BadPatternError, ClientPool, QueryCancelledError, QueryTimeoutError
 from spanwise_collector.store._retention import Retention
 from spanwise_collector.store._store import NotOpenError, Store, StoreError
@@ -17,6 +19,7 @@ __all__ = [
     "Linker",
     "NewerSchemaError",
     "NotOpenError",
+    "PinLimitError",
     "QueryCancelledError",
     "QueryTimeoutError",
     "Ran",
@@ -28,5 +31,8 @@ __all__ = [
     "check_tables",
     "current",
     "delete_trace",
+    "export_spans",
     "insert",
+    "pin_trace",
+    "unpin_trace",
 ]

@@ -1,21 +1,22 @@
-"""Deleting one trace: its spans, their copies and its summary.
+"""Deleting one trace: its spans, their copies, its summary and its pin.
 
-What was added up over many traces keeps its counts: `red_minutes` and the catalogs do not know of single traces, and
-rates that change afterwards would compare with nothing. Spans of the trace that are still in the spool, or come later,
-are stored as those of any other; to be rid of them, delete again.
+What was added up over many traces keeps its counts: `red_minutes`, `edges` and the catalogs do not know of single
+traces, and rates that change afterwards would compare with nothing.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from spanwise_collector.store._trace_id import checked
+
 _FOLDER = Path(__file__).parent / "deletion"
-_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_PINNED = ("pins", "pinned_spans")
 # By trace id last: should a deletion fail half-way, the trace still shows, and can be deleted again.
-_TABLES = ("spans", "traces", "trace_spans")
+_ALL = ("spans", "traces", *_PINNED, "trace_spans")
 
 
 def delete_trace(client: Any, trace_id: str) -> int:
@@ -23,10 +24,20 @@ def delete_trace(client: Any, trace_id: str) -> int:
 
     Raises ValueError for another id, or the client's DatabaseError; then some of the trace may still be there.
     """
-    if not _TRACE_ID.fullmatch(trace_id):
-        raise ValueError(f"{trace_id[:60]!r} is not a trace id: 32 hexadecimal digits")
-    count = client.query((_FOLDER / "count.sql").read_text(encoding="utf-8"), parameters={"trace_id": trace_id})
+    return _delete(client, trace_id, _ALL, count="count")
+
+
+def unpin_trace(client: Any, trace_id: str) -> int:
+    """Takes the copies away, so that the trace ages like any other; returns how many spans they were. Raises like
+    `delete_trace`.
+    """
+    return _delete(client, trace_id, _PINNED, count="count_pinned")
+
+
+def _delete(client: Any, trace_id: str, tables: Sequence[str], count: str) -> int:
+    parameters = {"trace_id": checked(trace_id)}
+    found = client.query((_FOLDER / f"{count}.sql").read_text(encoding="utf-8"), parameters=parameters)
     statement = Template((_FOLDER / "delete.sql").read_text(encoding="utf-8"))
-    for table in _TABLES:
+    for table in tables:
         client.command(statement.substitute(table=table, trace_id=trace_id))
-    return int(count.result_rows[0][0])
+    return int(found.result_rows[0][0])

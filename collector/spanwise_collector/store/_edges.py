@@ -18,10 +18,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spanwise_collector.store._slices import slices
 from spanwise_collector.store._store import Store
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,6 @@ _RECENT_S = 3600
 _LOOK_AT_ALL_S = 600.0
 # How many spans are joined at a time: about 50 MB of the engine's memory.
 _SLICE_SPANS = 250_000
-_SAMPLED_ONE_IN = 256
-_FIRST_ID, _LAST_ID = "", "f" * 32
 _COLUMNS = (
     "minute",
     "parent",
@@ -141,11 +139,11 @@ def unlinked(client: Any, since: int = 0) -> list[Minute]:
 def link(client: Any, minute: Minute, is_stopped: Callable[[], bool] = lambda: False) -> bool:
     """Writes the edges of a minute anew; False when it was stopped before, and then wrote nothing."""
     totals: dict[tuple[str, str, str], list[float]] = {}
-    limits = [_FIRST_ID, *_boundaries(client, minute), _LAST_ID]
-    for after, until in pairwise(limits):
+    begins_ns = minute.began * 10**9
+    for limits in slices(client, begins_ns, begins_ns + 60 * 10**9, _SLICE_SPANS):
         if is_stopped():
             return False
-        parameters = {"minute": minute.began, "after": after, "until": until}
+        parameters = {"minute": minute.began, **limits}
         for *names, calls, errors, duration_ns, spans in client.query(_sql("link"), parameters=parameters).result_rows:
             total = totals.setdefault((names[0], names[1], names[2]), [0.0, 0.0, 0.0, 0])
             for place, value in enumerate((calls, errors, duration_ns, spans)):
@@ -157,12 +155,3 @@ def link(client: Any, minute: Minute, is_stopped: Callable[[], bool] = lambda: F
     rows.append((began, "", "", "call", version, 0.0, 0.0, 0.0, minute.spans))
     client.insert("edges", rows, column_names=_COLUMNS)
     return True
-
-
-def _boundaries(client: Any, minute: Minute) -> list[str]:
-    """Trace ids between slices; none for a minute that is one slice."""
-    if minute.spans <= _SLICE_SPANS:
-        return []
-    every = _SLICE_SPANS // _SAMPLED_ONE_IN
-    rows = client.query(_sql("boundaries"), parameters={"minute": minute.began, "every": every}).result_rows
-    return [row[0] for row in rows]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Any
+
+from spanwise_collector.store._otlp_schema import otlp_schema
 
 LANDING = "otlp"
 _FORMAT = "ProtobufSingle"
@@ -41,11 +41,6 @@ class RefusedError(Exception):
     """The store will not take these bytes, however often they come. The message is the engine's, on one line."""
 
 
-@cache
-def _otlp_schema() -> str:
-    return (Path(__file__).parent / "otlp.proto").read_text(encoding="utf-8")
-
-
 def insert(client: Any, payload: bytes, token: str) -> None:
     """Stores the spans of one (joined) OTLP request; what was stored under the same token before is not stored again.
 
@@ -53,7 +48,7 @@ def insert(client: Any, payload: bytes, token: str) -> None:
     """
     settings = {
         "format_schema_source": "string",
-        "format_schema": _otlp_schema(),
+        "format_schema": otlp_schema(),
         "format_schema_message_name": "Request",
         "insert_deduplicate": 1,
         "insert_deduplication_token": token,

@@ -49,6 +49,20 @@ _ATTRIBUTE_FROM_KV = """
     )
 """
 
+# The way back: one stored attribute as the fields of a KeyValue.
+_KV_FROM_ATTRIBUTE = """
+    attribute.key,
+    (
+        if(attribute.type = 'string', attribute.value, NULL),
+        if(attribute.type = 'bool', attribute.value = 'true', NULL),
+        if(attribute.type = 'int', toInt64OrNull(attribute.value), NULL),
+        if(attribute.type = 'double', toFloat64OrNull(attribute.value), NULL),
+        if(attribute.type = 'array', attribute.value, NULL),
+        if(attribute.type = 'map', attribute.value, NULL),
+        if(attribute.type = 'bytes', attribute.value, NULL)
+    )
+"""
+
 _OTLP_SPANS = f"""Array(Tuple(
     trace_id String,
     span_id String,
@@ -80,6 +94,16 @@ _OTLP_SPANS = f"""Array(Tuple(
     flags UInt32
 ))"""
 
+_OTLP_RESOURCE_SPANS = f"""Array(Tuple(
+    resource Tuple(attributes {_KEY_VALUES}, dropped_attributes_count UInt32),
+    scope_spans Array(Tuple(
+        scope Tuple(name String, version String, attributes {_KEY_VALUES}, dropped_attributes_count UInt32),
+        spans {_OTLP_SPANS},
+        schema_url String
+    )),
+    schema_url String
+))"""
+
 _EVENTS = f"""Array(Tuple(
     time_unix_nano UInt64,
     name LowCardinality(String),
@@ -97,7 +121,9 @@ _LINKS = f"""Array(Tuple(
 
 WORDS = {
     "key_values": _KEY_VALUES,
+    "kv_from_attribute": _KV_FROM_ATTRIBUTE,
     "otlp_spans": _OTLP_SPANS,
+    "otlp_resource_spans": _OTLP_RESOURCE_SPANS,
     "attribute_type": _ATTRIBUTE_TYPE,
     "attributes": _ATTRIBUTES,
     "attribute_from_kv": _ATTRIBUTE_FROM_KV,

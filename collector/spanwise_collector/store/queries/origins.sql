@@ -9,6 +9,9 @@ SELECT
     scope_attributes,
     scope_dropped_attributes_count,
     scope_schema_url
-FROM origins
-WHERE origin IN {origins:Array(UInt64)}
+FROM (
+    SELECT * FROM origins WHERE origin IN {origins:Array(UInt64)}
+    UNION ALL
+    SELECT * FROM pinned_origins WHERE origin IN {origins:Array(UInt64)}
+)
 LIMIT 1 BY origin

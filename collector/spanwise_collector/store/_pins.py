@@ -1,0 +1,42 @@
+"""Pinning a trace: its spans and their origins are copied to tables that have no age."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from spanwise_collector.store._trace_id import checked
+
+_FOLDER = Path(__file__).parent / "pins"
+_LONGEST_NOTE = 1000
+
+
+class PinLimitError(Exception):
+    """There is no room for another pinned trace. One line that names the setting."""
+
+
+def pin_trace(client: Any, trace_id: str, note: str, max_spans: int) -> int:
+    """Returns how many spans are kept, 0 when there is no such trace; pinning again adds spans that came meanwhile.
+
+    `trace_id` is 32 hexadecimal digits in lower case, `note` says why, `max_spans` is for all pins together. Raises
+    ValueError for another id or a long note, PinLimitError, or the client's DatabaseError.
+    """
+    parameters = {"trace_id": checked(trace_id), "note": note}
+    if len(note) > _LONGEST_NOTE:
+        raise ValueError(f"the note has {len(note)} characters: at most {_LONGEST_NOTE}")
+    missing, copied, all_copied = client.query(_sql("count"), parameters=parameters).result_rows[0]
+    if all_copied + missing > max_spans:
+        raise PinLimitError(
+            f"{all_copied} spans are pinned and the trace has {missing} more: at most {max_spans} in all"
+            " (SPANWISE_COLLECTOR_MAX_PINNED): unpin others first"
+        )
+    if missing:
+        client.command(_sql("copy_origins"), parameters=parameters)
+        client.command(_sql("copy_spans"), parameters=parameters)
+    if missing or copied:
+        client.command(_sql("record"), parameters=parameters)
+    return int(missing + copied)
+
+
+def _sql(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
