@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 
 class ClientError(Exception):
@@ -37,23 +38,47 @@ class Client:
             raise ClientError(f"{self.url}{path} did not answer in JSON.", 200) from None
 
     def _ask(self, method: str, path: str, query: dict[str, object], accept: str) -> bytes:
+        given = {name: value for name, value in query.items() if value is not None}
+        status, body = self._exchange(method, path, given, accept)
+        if status >= 400:
+            said = body.decode(errors="replace").strip() or str(status)
+            raise ClientError(f"{self.url}{path}: {status}: {said}", status)
+        return body
+
+    def _exchange(self, method: str, path: str, query: dict[str, object], accept: str) -> tuple[int, bytes]:
+        """Status and body. Raises ClientError where nobody answers."""
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         headers = {"Accept": accept, "User-Agent": "spanwise-admin"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        given = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
+        given = urlencode(query, doseq=True)
         connection = kind(parts.hostname or "", parts.port, timeout=self._timeout_s)
         try:
             connection.request(method, f"{path}?{given}" if given else path, headers=headers)
             answer = connection.getresponse()
-            body = answer.read()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise ClientError(f"{self.url} does not answer: {reason}.") from None
         finally:
             connection.close()
-        if answer.status >= 400:
-            said = body.decode(errors="replace").strip() or answer.reason
-            raise ClientError(f"{self.url}{path}: {answer.status}: {said}", answer.status)
-        return body
+
+
+class SocketClient(Client):
+    """The same through a worker's Unix socket, which only this user's processes reach: no port, no token."""
+
+    def __init__(self, path: Path, *, timeout_s: float = 10.0) -> None:
+        super().__init__(str(path), timeout_s=timeout_s)
+        self._path = path
+
+    def _exchange(self, method: str, path: str, query: dict[str, object], accept: str) -> tuple[int, bytes]:
+        from spanwise.workers.channel import Asked, ask
+
+        given = parse_qs(urlencode(query, doseq=True), keep_blank_values=True)
+        asked = Asked(method, path, given, {"accept": accept}, trusted_by="this machine")
+        try:
+            answered = ask(self._path, asked, self._timeout_s)
+        except OSError as error:
+            raise ClientError(f"{self._path} does not answer: {error.strerror or error}.") from None
+        return answered.status, answered.body

@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EPILOG = """\
-A target is a process id, a port, or a URL; without one it is the only instance of this machine. From another machine
+A target is a process id, a port, a URL, the path of a worker's Unix socket, or the name of a service; without one it is
+the only instance of this machine. From another machine
 set SPANWISE_ADMIN_TOKEN or SPANWISE_ADMIN_TOKEN_FILE. Exit codes: 0 all is well, 1 the service says it is not, or
 refuses; 2 wrong use; 3 nobody answers."""
 
 
 def admin(argv: list[str]) -> int:
-    """Talk to a running service: list, ping, health, metrics, threads, profile, log-level, lint, why"""
+    """Talk to a running service: list, ping, health, metrics, workers, threads, profile, log-level, lint, why"""
     from spanwise.admin import terminal
 
     parser = _parser()
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-t", "--target", metavar="TARGET", help="process id, port or URL of the instance")
+    common.add_argument("-t", "--target", metavar="TARGET", help="process id, port, URL, socket or name")
     common.add_argument("--json", action="store_true", help="the answer as JSON")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -47,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     add("health", "health", "readiness and its checks")
     metrics = add("metrics", "metrics", "metrics by name")
     metrics.add_argument("name", nargs="*", help="series, or a pattern with *")
-    add("threads", "threads", "the stack of every thread")
+    add("workers", "workers", "the worker processes of the service")
+    threads = add("threads", "threads", "the stack of every thread")
     profile = add("profile", "profile", "where time goes: the top 20, or a file for `go tool pprof`")
     profile.add_argument("-s", "--seconds", type=float, default=5.0, help="how long to sample (5)")
     profile.add_argument("--hz", type=int, default=100, help="samples a second (100)")
@@ -57,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     level.add_argument("level", nargs="?", help="DEBUG, INFO, WARNING, ERROR, CRITICAL, OFF; null takes it back")
     level.add_argument("--ttl", default="10m", help="how long (10m)")
     add("lint", "lint", "what is set up in a way that will hurt later")
-    add("why", "why", "what is wrong now, if anything")
+    why = add("why", "why", "what is wrong now, if anything; exit code 1 if something is")
+    for each in (threads, profile, why):
+        each.add_argument("--worker", metavar="PID", help="of one worker, or `all` of them together")
     parser.set_defaults(known=tuple(commands.choices))
     return parser
 

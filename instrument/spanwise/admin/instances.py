@@ -48,6 +48,21 @@ def of_process(pid: int) -> list[Instance]:
         return list({each.url: each for each in found if each is not None}.values())
 
 
+def socket_of(pid: int) -> Path | None:
+    """The Unix socket of a worker that shares its admin port with others, None where there is none."""
+    from spanwise.workers.run_folder import RunFolderError, base_folder
+
+    try:
+        members = list(base_folder().glob("*/*.member"))
+    except RunFolderError:
+        return None
+    for member in members:
+        with suppress(OSError):
+            if member.read_text(encoding="utf-8").split()[:1] == [str(pid)] and member.with_suffix(".sock").exists():
+                return member.with_suffix(".sock")
+    return None
+
+
 def _ask(address: tuple[int, str]) -> Instance | None:
     pid, url = address
     try:

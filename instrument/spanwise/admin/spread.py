@@ -41,6 +41,12 @@ def spread(route: Route, request: Request, presence: Presence | None) -> Respons
     return Response(answered.status, answered.headers, answered.body, answered.content_type)
 
 
+def json_of_each(request: Request, presence: Presence, pids: list[int]) -> tuple[dict[int, Any], dict[int, str]]:
+    """What each worker answers to the same request as JSON, and why those that have not answered have not."""
+    asked = replace(request, headers={**request.headers, "accept": "application/json"})
+    return _sorted_out(_ask_all(asked, presence, pids, _TIMEOUT_S))
+
+
 def _all(request: Request, presence: Presence, pids: list[int]) -> Response:
     answers = _ask_all(request, presence, pids, _TIMEOUT_S)
     if _PARAMETER not in request.query:
@@ -59,15 +65,23 @@ def _merged(route: Route, merge: Merge, request: Request, presence: Presence, pi
         headers={**request.headers, "accept": "application/json"},
     )
     told = _ask_all(asked, presence, pids, _TIMEOUT_S + merge.lasts_s(request))
-    good = {pid: _readable(each) for pid, each in told.items() if each.status < 400}
-    failed = {pid: f"{each.status} {str(_readable(each)).strip()[:_MAX_WHY]}" for pid, each in told.items()}
-    failed = {pid: why for pid, why in failed.items() if pid not in good}
+    good, failed = _sorted_out(told)
     if not good:
         first = told[pids[0]]
         page = problem(first.status, "No worker has answered", str(_readable(first)).strip())
         return respond(page, request, page.title)
     answer = merge.join(request, good)
     return respond(_with_failed(answer, failed) if isinstance(answer, Page) else answer, request, route.title)
+
+
+def _sorted_out(told: Mapping[int, Answered]) -> tuple[dict[int, Any], dict[int, str]]:
+    good = {pid: _readable(each) for pid, each in told.items() if each.status < 400}
+    failed = {
+        pid: f"{each.status} {str(_readable(each)).strip()[:_MAX_WHY]}"
+        for pid, each in told.items()
+        if each.status >= 400
+    }
+    return good, failed
 
 
 def _with_failed(page: Page, failed: Mapping[int, str]) -> Page:

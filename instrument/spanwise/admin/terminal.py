@@ -13,8 +13,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from spanwise.admin.client import Client, ClientError
-from spanwise.admin.instances import Instance, instances, of_process
+from spanwise.admin import wording
+from spanwise.admin.client import Client, ClientError, SocketClient
+from spanwise.admin.instances import Instance, instances, of_process, socket_of
 from spanwise.command import fail
 
 GOOD, BAD, SILENT = 0, 1, 3
@@ -94,14 +95,14 @@ def metrics(arguments: Namespace) -> int:
 def threads(arguments: Namespace) -> int:
     client = _client(arguments)
     path = "/admin/threads.json" if arguments.json else "/admin/threads"
-    _print(client.get(path).decode())
+    _print(client.get(path, worker=arguments.worker).decode())
     return GOOD
 
 
 @_says_what_failed
 def profile(arguments: Namespace) -> int:
     client = _client(arguments, timeout_s=arguments.seconds + 30)
-    given = {"seconds": f"{arguments.seconds:g}", "hz": arguments.hz}
+    given = {"seconds": f"{arguments.seconds:g}", "hz": arguments.hz, "worker": arguments.worker}
     if arguments.output is None:
         shape = "speedscope" if arguments.json else "text"
         _print(client.get("/admin/pprof/profile", format=shape, **given).decode())
@@ -144,12 +145,56 @@ def lint(arguments: Namespace) -> int:
 
 @_says_what_failed
 def why(arguments: Namespace) -> int:
-    _print(_client(arguments).get("/admin/why", "application/json" if arguments.json else "*/*").decode())
-    return GOOD
+    """Exit code 1 where something is wrong, so that scripts can ask."""
+    found = _client(arguments).json("/admin/why", worker=arguments.worker)
+    if arguments.json:
+        _print_json(found)
+    else:
+        _print("\n".join(_finding(each) for each in found["findings"]) or found["verdict"])
+    return GOOD if found["well"] else BAD
+
+
+def _finding(each: dict[str, Any]) -> str:
+    pids = each.get("workers")
+    return f"{each['text']} (worker {', '.join(map(str, pids))})" if pids else str(each["text"])
+
+
+@_says_what_failed
+def workers(arguments: Namespace) -> int:
+    found = _client(arguments).json("/admin/workers")
+    if arguments.json:
+        _print_json(found)
+        return GOOD
+    rows = [
+        (
+            str(each["pid"]),
+            each["state"],
+            wording.duration(each["age_s"]),
+            wording.size(each["rss_bytes"]),
+            str(each["in_flight"]),
+            "admin port" if each["owner"] else "",
+        )
+        for each in found["workers"]
+    ]
+    _print_table(("pid", "state", "age", "memory", "in flight", ""), rows)
+    for pid, why_not in found.get("failed_workers", {}).items():
+        sys.stderr.write(f"spanwise admin: worker {pid} has not answered: {why_not}\n")
+    return BAD if "failed_workers" in found else GOOD
 
 
 def _client(arguments: Namespace, timeout_s: float = 10.0) -> Client:
-    return Client(_url(arguments.target), timeout_s=timeout_s, token=_token())
+    target = arguments.target
+    path = _socket(target) if target is not None else None
+    if path is not None:
+        return SocketClient(path, timeout_s=timeout_s)
+    return Client(_url(target), timeout_s=timeout_s, token=_token())
+
+
+def _socket(target: str) -> Path | None:
+    """The socket that is named by its path, or that a worker without a port of its own has."""
+    if target.startswith(("/", "./", "unix:")):
+        return Path(target.removeprefix("unix:"))
+    return socket_of(int(target)) if target.isdecimal() and not of_process(int(target)) else None
 
 
 def _url(target: str | None) -> str:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from spanwise.admin.client import Client
 from spanwise.admin.commands import admin as command
 from spanwise.command import CommandError
 
@@ -88,6 +89,35 @@ def test_a_profile_as_text_and_as_a_file(service, capsys, tmp_path):
 def test_threads_are_shown(service, capsys):
     code, out, _ = run(capsys, "threads", "-t", service[1])
     assert code == 0 and "MainThread" in out
+
+
+def test_why_says_by_its_exit_code_whether_something_is_wrong(service, capsys):
+    code, out, _ = run(capsys, "why", "-t", service[1])
+    assert (code, out) == (0, "Nothing is wrong that can be seen from here.\n")
+    assert json.loads(run(capsys, "why", "-t", service[1], "--json")[1])["well"] is True
+
+
+def test_why_of_a_service_that_drains(service, capsys):
+    client = Client(f"http://127.0.0.1:{service[1]}")
+    client.post("/admin/drain")
+    try:
+        code, out, _ = run(capsys, "why", "-t", service[1])
+        assert (code, out) == (1, "The service is draining: it takes no new requests.\n")
+    finally:
+        client.post("/admin/drain", off="true")
+
+
+def test_the_one_worker_of_a_service(service, capsys):
+    code, out, _ = run(capsys, "workers", "-t", service[1])
+    assert code == 0 and str(service[0]) in out and "admin port" in out
+    [row] = json.loads(run(capsys, "workers", "-t", service[1], "--json")[1])["workers"]
+    assert (row["pid"], row["state"], row["in_flight"]) == (service[0], "ready", 0)
+
+
+def test_a_socket_that_nobody_answers(capsys, tmp_path):
+    code, out, err = run(capsys, "ping", "-t", tmp_path / "1.sock")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "1.sock does not answer" in err
 
 
 def test_nobody_there_is_another_exit_code(capsys):

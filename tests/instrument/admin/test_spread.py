@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from spanwise.admin.commands import admin as command
 from tests.instrument.admin.conftest import until
 from tests.instrument.admin.test_lifecycle import _admin_port, ask
 from tests.instrument.profiling.profile_proto import decode
@@ -74,6 +75,31 @@ def test_one_worker_is_asked_by_its_process_id(port):
     status, body = ask(port, "/admin/ping?worker=1")
     assert status == 400
     assert b"There is no such worker" in body
+
+
+def test_the_workers_are_listed(port):
+    pids = set(_everywhere(port, "/admin/ping"))
+    text = ask(port, "/admin/workers")[1].decode()
+    assert {line.split()[0] for line in text.splitlines()} == pids
+    assert text.splitlines()[0].endswith(" owner") and text.count("owner") == 1
+    assert text.count("ready") == 2
+
+
+def test_from_a_terminal_by_a_worker_s_process_id_and_socket(port, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    for pid in _everywhere(port, "/admin/ping"):
+        assert command(["ping", "-t", pid]) == 0
+        assert command(["workers", "-t", pid, "--json"]) == 0
+    sockets = sorted(tmp_path.glob("spanwise/*/*.sock"))
+    assert len(sockets) == 2
+    for path in sockets:
+        capsys.readouterr()
+        assert command(["why", "-t", str(path)]) == 0
+        assert command(["profile", "-t", f"unix:{path}", "-s", "0.2"]) == 0
+        assert command(["metrics", "-t", str(path), "python_threads"]) == 0
+        assert "python_threads" in capsys.readouterr().out
+    assert command(["threads", "-t", str(port), "--worker", "all"]) == 0
+    assert capsys.readouterr().out.count("MainThread") >= 2
 
 
 def test_answers_of_all_workers_are_merged_where_that_makes_sense(port):

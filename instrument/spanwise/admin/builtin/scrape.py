@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
-from spanwise import exposition
+from spanwise import exposition, last_metrics
 from spanwise.admin.messages import Request, Response, Tier
 from spanwise.admin.routes import route
 
@@ -27,6 +27,7 @@ def metrics(request: Request) -> Response:
 
     With `identity=target` the lines come without the identity labels, for discovery that sets them on the target.
     """
+    last_metrics.note_request(request.headers)
     openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
     process = request.process
     identity = () if request.query.get("identity") == ["target"] else process.identity_labels
