@@ -47,10 +47,15 @@ class Counts:
 _ROUNDING = 1e-6
 
 
-def _within(bucket: int, share: float) -> float:
+def bucket_edges_ns(bucket: int) -> tuple[float, float]:
+    """From which duration to which: the first is in the bucket, the last in the next; none at all is from 0 to 0."""
     if bucket == _ZERO_BUCKET:
-        return 0.0
-    low, high = (2.0 ** (edge / _BUCKETS_PER_DOUBLING) for edge in (bucket, bucket + 1))
+        return 0.0, 0.0
+    return 2.0 ** (bucket / _BUCKETS_PER_DOUBLING), 2.0 ** ((bucket + 1) / _BUCKETS_PER_DOUBLING)
+
+
+def _within(bucket: int, share: float) -> float:
+    low, high = bucket_edges_ns(bucket)
     return float((low + (high - low) * min(max(share, 0.0), 1.0)) / 1e9)
 
 

@@ -137,17 +137,18 @@ def _set(**members: Any) -> Json:
 
 
 def _pair(item: Json) -> Json:
-    return {"key": item["key"], "value": _value(item)}
+    return {"key": item["key"], "value": any_value(item)}
 
 
-def _value(item: Json) -> Json:
+def any_value(item: Json) -> Json:
+    """`{"type", "value"}` as an AnyValue in protobuf's JSON mapping."""
     kind, value = item["type"], item["value"]
     if kind in _SCALARS:
         return {_SCALARS[kind]: value}
     if kind == "bytes":
         return {"bytesValue": value}
     if kind == "array":
-        return {"arrayValue": {"values": [_value(inner) for inner in value]}}
+        return {"arrayValue": {"values": [any_value(inner) for inner in value]}}
     if kind == "map":
         return {"kvlistValue": {"values": [_pair(inner) for inner in value]}}
     return {}

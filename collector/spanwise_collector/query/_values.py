@@ -19,10 +19,10 @@ def text(value: bytes | str) -> str:
 
 def attributes(stored: Iterable[Mapping[str, Any]]) -> list[Json]:
     """`[{"key", "type", "value"}]` in the order in which they were sent."""
-    return [{"key": text(item["key"]), **_typed(text(item["type"]), item["value"])} for item in stored]
+    return [{"key": text(item["key"]), **typed(text(item["type"]), item["value"])} for item in stored]
 
 
-def _typed(kind: str, value: bytes | str) -> Json:
+def typed(kind: str, value: bytes | str) -> Json:
     """`{"type", "value"}`; the type's text or raw bytes are what the schema's views made of an AnyValue."""
     raw = value.encode() if isinstance(value, str) else value
     if kind == "bytes":

@@ -68,3 +68,29 @@ trace_id IN (
 )
 -- :met  that some span meets a condition
 countIf($condition) > 0
+-- :kind_in  spans of these kinds
+toString(kind) IN $kinds
+-- :source  a table, and what is joined to it
+$table $joins
+-- :joined_value  a value of each origin, joined to the spans of it
+ANY LEFT JOIN (SELECT origin, $value AS $name FROM origins) AS of_$name USING (origin)
+-- :column_group  a column's value as type and text
+concat('string:', toString($column))
+-- :attribute_group  an attribute's value as type and text, or NULL where there is none of this key
+if(
+    arrayExists(a -> a.key = $key, $attributes),
+    concat(
+        toString(arrayFirst(a -> a.key = $key, $attributes).type), ':', arrayFirst(a -> a.key = $key, $attributes).value
+    ),
+    NULL
+)
+-- :item_attribute_group  the different values of an attribute of events or links; a span counts for each of them
+toNullable(arrayJoin(arrayDistinct(arrayFlatten(arrayMap(
+    item -> arrayMap(a -> concat(toString(a.type), ':', a.value), arrayFilter(a -> a.key = $key, item.attributes)), $items
+)))))
+-- :item_group  the different values of a field of events or links; a span counts for each of them
+toNullable(arrayJoin(arrayDistinct(arrayMap(item -> concat('string:', toString($value)), $items))))
+-- :in_hex  bytes as hexadecimal digits
+lower(hex($column))
+-- :named  a value and the name of its column
+$value AS $name

@@ -13,6 +13,7 @@ from spanwise_collector.query.filter._tree import (
     Operator,
     Or,
     Scope,
+    written,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "condition",
     "parse",
     "parse_field",
+    "written",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -77,6 +78,16 @@ class Intrinsic(Enum):
 
 
 Field = Attribute | Intrinsic
+
+_PLAIN_KEY = re.compile(r"[\w./:@-]+", re.ASCII)
+
+
+def written(field: Field) -> str:
+    """As filters have it: `service`, `span.http.route`, `span."odd key"`."""
+    if isinstance(field, Intrinsic):
+        return field.written
+    quoted = '"' + field.key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{field.scope.value}.{field.key if _PLAIN_KEY.fullmatch(field.key) else quoted}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,24 @@
+"""What our API asks of spans: a filter, as conditions with their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from spanwise_collector.query._condition import Binder, Condition, every
+from spanwise_collector.query.filter import And, Comparison, Field, Filter, Not, Or, condition
+
+
+def fields_of(filters: Sequence[Filter]) -> Iterator[Field]:
+    """Every field that they compare."""
+    for one in filters:
+        if isinstance(one, And | Or):
+            yield from fields_of(one.parts)
+        elif isinstance(one, Not):
+            yield from fields_of([one.part])
+        elif isinstance(one, Comparison):
+            yield one.field
+
+
+def all_of(filters: Sequence[Filter], binder: Binder) -> Condition:
+    """That a span fits every one of them."""
+    return every(condition(one, binder) for one in filters)
