@@ -15,6 +15,7 @@ from spanwise.otel_variables import WITHOUT_EFFECT
 from spanwise.run_settings import RUN_SETTINGS
 from spanwise.settings import Setting
 from spanwise_collector.settings import SETTINGS as COLLECTOR_SETTINGS
+from spanwise_collector.terminal import SETTINGS as TRACES_SETTINGS
 from spanwise_dashboards.settings import SETTINGS as DASHBOARD_SETTINGS
 from spanwise_samples.settings import DEMO_SETTINGS, LOAD_SETTINGS, SERVICE_SETTINGS
 
@@ -29,6 +30,7 @@ PARTS: tuple[tuple[str, str, tuple[Setting, ...]], ...] = (
     ),
     ("`spanwise run`", "A flag sets its variable for the program that is started.", RUN_SETTINGS),
     ("`spanwise collector`", "A flag beats the variable.", COLLECTOR_SETTINGS),
+    ("`spanwise traces`", "A flag beats the variable.", TRACES_SETTINGS),
     ("`spanwise dashboards`", "A flag beats the variable.", DASHBOARD_SETTINGS),
     ("`spanwise demo`", "A flag beats the variable.", DEMO_SETTINGS),
     ("The sample services", "`python -m spanwise_samples.gateway` and the others.", SERVICE_SETTINGS),

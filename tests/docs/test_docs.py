@@ -79,7 +79,7 @@ def test_every_collector_endpoint_is_named() -> None:
     assert [path for path in paths if f"{path}`" not in page and f"{path}?" not in page] == []
 
 
-@pytest.mark.parametrize("command", ["admin", "collector", "dashboards", "demo", "run"])
+@pytest.mark.parametrize("command", ["admin", "collector", "dashboards", "demo", "run", "traces"])
 def test_every_flag_of_a_command_is_named(command: str) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "spanwise.command", command, "--help"], capture_output=True, text=True, timeout=60
