@@ -228,9 +228,14 @@ def never_emitted() -> Iterator[str]:
     """A metric of the service that nothing ever counted: its panel stays empty, and perhaps a call is missing."""
     from spanwise import metrics
     from spanwise.admin.emitted import never_emitted_names
+    from spanwise.silence import silent_objectives
 
     for name in never_emitted_names(_registry(), metrics.declared()):
         yield f"{name} was never counted"
+    counted = {name for name, number in _samples("slo_events_total", "slo") if number}
+    for name in silent_objectives():
+        if name not in counted:  # by another worker
+            yield f"no event of the SLO {name} was counted"
 
 
 @lint_rule("multiprocess-folder", category=_TELEMETRY, name="prometheus-client's multiprocess mode")

@@ -138,3 +138,13 @@ def test_unverified_certificates_are_noticed(monkeypatch):
 def test_an_old_python_is_noticed(monkeypatch, version, old):
     monkeypatch.setattr(built_in.sys, "version_info", (*version, 0))
     assert bool(list(built_in.python_end_of_life())) is old
+
+
+def test_an_objective_that_counted_nothing_is_named(monkeypatch):
+    from spanwise import lint_rules, silence
+
+    monkeypatch.setattr(silence, "silent_objectives", lambda: ["checkout-latency", "counted-elsewhere"])
+    monkeypatch.setattr(lint_rules, "_samples", lambda metric, label: [("counted-elsewhere", 3.0)])
+    issues = list(lint_rules.never_emitted())
+    assert "no event of the SLO checkout-latency was counted" in issues
+    assert not any("counted-elsewhere" in issue for issue in issues)

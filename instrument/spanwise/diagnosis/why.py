@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from spanwise.diagnosis import tasks as asyncio_tasks
 from spanwise.diagnosis import threads as process_threads
+from spanwise.diagnosis.blocks import blocked_by
+from spanwise.diagnosis.blocks import blocks as loop_blocks
 from spanwise.diagnosis.pools import Exhausted, exhausted
 from spanwise.diagnosis.recorder import Look, Recorder
 from spanwise.diagnosis.tasks import LoopLook
 from spanwise.diagnosis.threads import ThreadDump
-from spanwise.diagnosis.where import called_from, culprit, is_application, place, short, source
+from spanwise.diagnosis.where import called_from, culprit, place, source
 from spanwise.health import Health, Kind, State, Verdict
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _MINUTE_S = 61.0
 # A loop that stands still this often, or once this long, within a minute is worth a line although it goes on now.
 _STALLS = 3
 _LONG_STALL_S = 1.0
-_TRACED = re.compile(r"File (?P<file>.+), line (?P<line>\d+), in (?P<function>.+)\n\s*(?P<code>.*)")
 
 Link = tuple[str, str]
 
@@ -77,7 +76,7 @@ def _gather(health: Health, recorder: Recorder) -> Evidence:
     return Evidence(
         dump,
         loops,
-        _blocks(),
+        loop_blocks(),
         pools,
         recorder.before(_GC_WINDOW_S) or begin,
         recorder.before(_MINUTE_S) or begin,
@@ -122,7 +121,9 @@ def stalling_loop(evidence: Evidence) -> Iterator[Finding]:
         return
     times = "once" if len(blocks) == 1 else f"{len(blocks)} times"
     text = f"The event loop was blocked {times} in the last minute, for up to {_lasting(longest)}"
-    yield Finding("stalling loop", f"{text}, last{_traced_by(blocks[-1].stack)}.", (("tasks", "/admin/tasks"),))
+    by = blocked_by(blocks[-1])
+    last = f", last by {by}" if by else ""
+    yield Finding("stalling loop", f"{text}{last}.", (("tasks", "/admin/tasks"),))
 
 
 def exhausted_pool(evidence: Evidence) -> Iterator[Finding]:
@@ -206,24 +207,6 @@ def _by(stack: Stack) -> str:
     call = called_from(stack)
     code = source(own)
     return f" by {place(own)}" + (f" `{code}`" if code else "") + (f", in {call}" if call else "")
-
-
-def _blocks() -> tuple[Block, ...]:
-    """What the watchdog of instrumented loops has seen; a service without asyncio has not even loaded it."""
-    watching = sys.modules.get("spanwise.event_loop")
-    if watching is None or not watching.loop_watch.cache_info().currsize:
-        return ()
-    return tuple(watching.loop_watch().blocks)
-
-
-def _traced_by(stack: tuple[str, ...]) -> str:
-    """The same for a stack that was kept as text, outermost call first."""
-    calls = [match for entry in reversed(stack) if (match := _TRACED.match(entry))]
-    own = next((call for call in calls if is_application(call["file"])), calls[0] if calls else None)
-    if own is None:
-        return ""
-    code = f" `{own['code']}`" if own["code"] not in ("", "None") else ""
-    return f" by {short(own['file'])}:{own['line']} in {own['function']}{code}"
 
 
 def _lasting(seconds: float) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from spanwise.diagnosis.exceptions import EXCEPTIONS
 from spanwise.diagnosis.recorder import recorder_of
+from spanwise.event_loop import Block, loop_watch
 from spanwise.health import Check, Kind
 from spanwise.http.wsgi import WSGIMiddleware
 from spanwise.profiling.locks import WAITS, TrackedLock
@@ -194,3 +195,19 @@ def test_collections(admin: Any) -> None:
     assert data["enabled"] is True
     assert [row["generation"] for row in data["generations"]] == [0, 1, 2]
     assert "threshold=" in admin.fetch("/admin/gc").text
+
+
+def test_blocks_that_are_over_are_still_told(admin: Any) -> None:
+    watch = loop_watch()
+    stack = ("File /app/run.py, line 3, in main\n    run()", f"File /app/views.py, line 41, in pay\n    {HOSTILE}")
+    watch.blocks.append(Block(time.time() - 90, stack, 0.8, over=True))
+    try:
+        text = admin.fetch("/admin/tasks").text
+        [block] = json.loads(admin.fetch("/admin/tasks", accept="application/json").text)["blocks"]
+        page = admin.fetch("/admin/tasks", accept="text/html").text
+    finally:
+        watch.blocks.clear()
+    assert "Blocked lately:\n800 ms 1 min 30 s ago: " in text
+    assert (block["lasted_ms"], block["over"], len(block["stack"])) == (800.0, True, 2)
+    assert "views.py:41 in pay" in block["by"]
+    assert "Blocked lately" in page and HOSTILE not in page

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from spanwise.admin import wording
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
 from spanwise.admin.stacks_html import folded, stack_html, stack_lines
+from spanwise.diagnosis.blocks import blocked_by, blocks
 from spanwise.diagnosis.tasks import LoopLook, TaskLook, look, tree
 from spanwise.diagnosis.where import culprit, place
+
+if TYPE_CHECKING:
+    from spanwise.event_loop import Block
 
 _NONE = "No event loop runs tasks in this process.\n"
 
 
 @route("/admin/tasks", title="Tasks", group="Process Info")
 def tasks(request: Request) -> Page:
-    """asyncio's tasks as a tree of who awaits whom, with await chains; a blocked loop's culprit is the headline."""
-    loops = look()
-    html = _html(loops) if request.wants_html else ""
-    return Page("Tasks", _text(loops), html, {"loops": [_data(loop) for loop in loops]}, stylesheets=("inspect.css",))
+    """asyncio's tasks as a tree of who awaits whom; a blocked loop's culprit is the headline, its last blocks too."""
+    loops, stood = look(), blocks()[::-1]
+    html = _html(loops) + _blocks_html(stood) if request.wants_html else ""
+    data = {"loops": [_data(loop) for loop in loops], "blocks": [_block(each) for each in stood]}
+    return Page("Tasks", _text(loops) + _blocks_text(stood), html, data, stylesheets=("inspect.css",))
 
 
 def _data(loop: LoopLook) -> dict[str, Any]:
@@ -43,6 +50,36 @@ def _data(loop: LoopLook) -> dict[str, Any]:
             for depth, task in tree(loop.tasks)
         ],
     }
+
+
+def _block(each: Block) -> dict[str, Any]:
+    return {
+        "at": round(each.at_unix_s, 3),
+        "lasted_ms": round(each.seconds * 1000, 1),
+        "over": each.over,
+        "by": blocked_by(each) or None,
+        "stack": list(each.stack),
+    }
+
+
+def _blocks_text(stood: Sequence[Block]) -> str:
+    lines = [f"{_lasted(each)} {wording.ago(each.at_unix_s)}: {blocked_by(each)}" for each in stood]
+    return "\n".join(["Blocked lately:", *lines, ""]) if lines else ""
+
+
+def _blocks_html(stood: Sequence[Block]) -> str:
+    rows = "".join(
+        f'<details class="fold"><summary><span class="thread-name">{_lasted(each)}</span>'
+        f'<span class="muted">{wording.ago(each.at_unix_s)}</span>'
+        f'<span class="thread-place mono muted">{escape(blocked_by(each))}</span></summary>'
+        f'<pre class="stack">{escape(chr(10).join(reversed(each.stack)))}</pre></details>'
+        for each in stood
+    )
+    return f'<section class="card"><h2>Blocked lately</h2>{rows}</section>' if rows else ""
+
+
+def _lasted(each: Block) -> str:
+    return f"{wording.duration(each.seconds)}{'' if each.over else ' so far'}"
 
 
 def _headline(loop: LoopLook) -> str:
