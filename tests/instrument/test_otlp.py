@@ -269,7 +269,7 @@ def test_equal_values_of_other_types_are_not_mixed_up() -> None:
 def test_the_cache_of_texts_stays_bounded() -> None:
     for number in range(otlp._MAX_CACHED + 100):
         otlp._attribute(b"\x0a", "key", f"text {number}")
-    assert len(otlp._cached_texts) <= otlp._MAX_CACHED
+    assert len(otlp._cached_attributes) <= otlp._MAX_CACHED
     assert value_of("text 1") == "text 1"
     assert value_of("x" * 10_000) == "x" * 10_000
 

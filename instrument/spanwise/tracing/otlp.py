@@ -13,10 +13,10 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, Status
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from spanwise.redaction import Redaction
-from spanwise.tracing.spans import RecordedSpan
+from spanwise.tracing.spans import UNSET, RecordedSpan
 from spanwise.tracing.tracecontext import trace_state_text
 
 _HAS_IS_REMOTE = 0x100  # trace.v1.SpanFlags: the next bit says whether the parent is in another process
@@ -25,19 +25,26 @@ _DEFAULT_REDACTION = Redaction()
 _MASK_64 = (1 << 64) - 1
 _LOW_64, _HIGH_64 = -(1 << 63), (1 << 63) - 1
 _TWO_FIXED64 = Struct("<BQBQ").pack
+_IDS = Struct(">2sQQ2sQ").pack
 _FIXED64 = Struct("<Q").pack
 _FIXED32 = Struct("<I").pack
 _DOUBLE = Struct("<d").pack
 
-# Encoded attributes whose text is short are kept: method, route, scheme and status repeat on every span.
+# Encoded attributes whose value is short are kept: method, route, scheme, port and status repeat on every span. Only
+# texts and integers, because True, 1 and 1.0 are the same key of a dictionary.
 _MAX_CACHED_TEXT = 64
+_MAX_CACHED_INTEGER = 0xFFFF  # ports and statuses; sizes and identifiers come once
 _MAX_CACHED = 4096
-_cached_texts: dict[tuple[str, str], bytes] = {}
+_cached_attributes: dict[tuple[bytes, str, str | int], bytes] = {}
+_MAX_CACHED_STATES = 256
+_cached_states: dict[int, tuple[TraceState, bytes]] = {}
 
 
 def _varint(value: int) -> bytes:
     if value < 0x80:
         return _ONE_BYTE[value]
+    if value < 0x4000:  # nearly every length
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -92,15 +99,16 @@ def _key_value(key: str, value: Any) -> bytes:
 
 
 def _attribute(tag: bytes, key: str, value: Any) -> bytes:
-    if type(value) is not str or len(value) > _MAX_CACHED_TEXT:
+    kind = type(value)
+    if not ((kind is str and len(value) <= _MAX_CACHED_TEXT) or (kind is int and 0 <= value <= _MAX_CACHED_INTEGER)):
         return _field(tag, _key_value(key, value))
-    encoded = _cached_texts.get((key, value))
+    encoded = _cached_attributes.get((tag, key, value))
     if encoded is None:
-        encoded = _key_value(key, value)
-        if len(_cached_texts) >= _MAX_CACHED:
-            _cached_texts.clear()
-        _cached_texts[key, value] = encoded
-    return _field(tag, encoded)
+        encoded = _field(tag, _key_value(key, value))
+        if len(_cached_attributes) >= _MAX_CACHED:
+            _cached_attributes.clear()
+        _cached_attributes[tag, key, value] = encoded
+    return encoded
 
 
 def _attributes(tag: bytes, attributes: Mapping[str, Any] | None) -> bytes:
@@ -150,6 +158,19 @@ def _flags(context: SpanContext, seen_from: SpanContext | None) -> int:
     return context.trace_flags & 0xFF | _HAS_IS_REMOTE | remote
 
 
+def _trace_state(state: TraceState) -> bytes:
+    """trace.v1.Span: trace_state=3. All roots of a rate share one object, whose text is not written again."""
+    if not state:
+        return b""
+    known = _cached_states.get(id(state))
+    if known is None:
+        if len(_cached_states) >= _MAX_CACHED_STATES:
+            _cached_states.clear()
+        # With the object itself, so that its id is nobody else's.
+        known = _cached_states[id(state)] = (state, _field(b"\x1a", _text(trace_state_text(state))))
+    return known[1]
+
+
 def _status(status: Status, redaction: Redaction) -> bytes:
     """trace.v1.Status: message=2 code=3 (unset=0 ok=1 error=2)."""
     described = _field(b"\x12", _text(redaction.text(status.description))) if status.description else b""
@@ -161,32 +182,32 @@ def encode_span(span: ReadableSpan, redaction: Redaction = _DEFAULT_REDACTION) -
     context = span.get_span_context()
     if context is None:
         raise ValueError(f"span {span.name!r} has no context")
-    state = context.trace_state
-    parent = span.parent
-    attributes = span._attributes  # the property wraps it in a proxy for each call
+    # A span's own fields, here and below: its properties cost as much as the encoding.
+    parent = span._parent
+    attributes = span._attributes
     if attributes and not (type(span) is RecordedSpan and type(attributes) is dict):  # else somebody added to them
         attributes = redaction.attributes(attributes)
-    start = span.start_time or 0
+    trace_id, span_id, _, _, state, _ = context
+    start = span._start_time or 0
+    status = span._status
     parts = [
-        b"\x0a\x10",
-        context.trace_id.to_bytes(16, "big"),
-        b"\x12\x08",
-        context.span_id.to_bytes(8, "big"),
-        _field(b"\x1a", _text(trace_state_text(state))) if state else b"",
+        _IDS(b"\x0a\x10", trace_id >> 64, trace_id & _MASK_64, b"\x12\x08", span_id),
+        _trace_state(state),
         b"\x22\x08" + parent.span_id.to_bytes(8, "big") if parent is not None else b"",
-        _field(b"\x2a", _text(span.name)),
-        b"\x30" + _ONE_BYTE[span.kind.value + 1],  # OTLP counts from unspecified=0, the SDK from internal=0
-        _TWO_FIXED64(0x39, start, 0x41, max(span.end_time or 0, start)),
+        _field(b"\x2a", _text(span._name)),
+        b"\x30" + _ONE_BYTE[span._kind._value_ + 1],  # OTLP counts from unspecified=0, the SDK from internal=0
+        _TWO_FIXED64(0x39, start, 0x41, max(span._end_time or 0, start)),
         _attributes(b"\x4a", attributes),
-        _count(b"\x50", span.dropped_attributes),
     ]
+    if type(attributes) is not dict:
+        parts.append(_count(b"\x50", span.dropped_attributes))
     if span._events:
         parts += [_field(b"\x5a", _event(event, redaction)) for event in span.events]
         parts.append(_count(b"\x60", span.dropped_events))
     if span._links:
         parts += [_field(b"\x6a", _link(link, redaction)) for link in span.links]
         parts.append(_count(b"\x70", span.dropped_links))
-    parts.append(_field(b"\x7a", _status(span.status, redaction)))
+    parts.append(b"\x7a\x00" if status is UNSET else _field(b"\x7a", _status(status, redaction)))
     parts.append(b"\x85\x01" + _FIXED32(_flags(context, parent)))
     return b"".join(parts)
 
@@ -215,10 +236,13 @@ def encode_request(
     Spans are grouped by resource and scope; within a group they keep their order.
     """
     groups: dict[int, tuple[Resource, dict[int, tuple[InstrumentationScope | None, list[bytes]]]]] = {}
+    last_resource = last_scope = encoded = None  # nearly all spans have the same
     for span in spans:
         resource, scope = span.resource, span.instrumentation_scope
-        scopes = groups.setdefault(id(resource), (resource, {}))[1]
-        encoded = scopes.setdefault(id(scope), (scope, []))[1]
+        if encoded is None or resource is not last_resource or scope is not last_scope:
+            last_resource, last_scope = resource, scope
+            scopes = groups.setdefault(id(resource), (resource, {}))[1]
+            encoded = scopes.setdefault(id(scope), (scope, []))[1]
         encoded.append(_field(b"\x12", encode_span(span, redaction)))  # ScopeSpans.spans=2
         give_way()
     return b"".join(_resource_spans(resource, list(scopes.values())) for resource, scopes in groups.values())

@@ -23,7 +23,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 from spanwise.tracing.sampling import RANDOMNESS_BITS
 from spanwise.tracing.tracecontext import RANDOM, Parent, trace_flags, trace_state
 
-_UNSET = Status(StatusCode.UNSET)
+UNSET = Status(StatusCode.UNSET)
 
 
 def new_span_id() -> int:
@@ -87,7 +87,7 @@ class RecordedSpan(Span, ReadableSpan):
         self._events: Any = ()
         self._links: Any = ()
         self._resource = sink.resource
-        self._status = _UNSET
+        self._status = UNSET
 
     def get_span_context(self) -> SpanContext:
         return self._context  # type: ignore[return-value]
