@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from spanwise import cgroup
 from spanwise.diagnosis.exceptions import watch_threads
 from spanwise.diagnosis.garbage import PAUSES, watch_collections
+from spanwise.diagnosis.log_lines import watch_log
 from spanwise.standard import SPANS_DROPPED
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Recorder:
                 return
             watch_collections()
             watch_threads()
+            watch_log()
             self._stopping = threading.Event()
             self._looks.clear()
             self.record()
