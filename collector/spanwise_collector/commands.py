@@ -23,8 +23,8 @@ def collector(argv: list[str]) -> int:
     import argparse
 
     from spanwise.settings import add_flags, from_flags, resolve
-    from spanwise_collector import transfer_command
     from spanwise_collector.settings import SETTINGS
+    from spanwise_collector.transfer import commands as transfer_commands
 
     parser = argparse.ArgumentParser(
         prog="spanwise collector",
@@ -37,16 +37,14 @@ def collector(argv: list[str]) -> int:
         choices=["check", "export", "import"],
         help="check: read the spool and the store, and say whether they are whole; export, import: spans as OTLP files",
     )
-    transfer_command.add_flags(parser)
+    transfer_commands.add_flags(parser)
     add_flags(parser, SETTINGS)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     settings = resolve(SETTINGS, from_flags(SETTINGS, arguments))
     if arguments.action == "check":
         return _check(settings)
     if arguments.action is not None:
-        return transfer_command.run(
-            arguments.action, settings, arguments.files, arguments.begins, arguments.until
-        )
+        return transfer_commands.run(arguments.action, settings, arguments.files, arguments.begins, arguments.until)
 
     from spanwise_collector.main import run
 

@@ -1,0 +1,1 @@
+"""Spans as files: `spanwise collector export` and `import`."""
