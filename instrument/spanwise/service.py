@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from spanwise import __version__, cardinality, health, logs, metrics, objectives, runtime, standard, tasks
+from spanwise import __version__, cardinality, health, last_metrics, logs, metrics, objectives, runtime, standard, tasks
 from spanwise.admin import make_application, start_admin
 from spanwise.admin.guard import Guard
 from spanwise.configuration import INSTRUMENT_SETTINGS
@@ -198,11 +198,24 @@ class Instrumentation:
             return
         self.closed = True
         until = time.monotonic() + timeout_s
+        self._leave_last_metrics(timeout_s / 4)
         self.workers.say_goodbye(timeout_s / 4)
         if self._exporter is not None:
             self._exporter.shutdown(max(0.1, until - time.monotonic()))
         self.workers.end(0.2)
         atexit.unregister(self.shutdown)
+
+    def _leave_last_metrics(self, timeout_s: float) -> None:
+        """Of a job, the last of its processes: what ran tasks or has no application, and answered no request."""
+        url = self.settings["SPANWISE_COLLECTOR_URL"]
+        is_job = (self.app is None or tasks.have_run()) and not self._requests.has_answered
+        if url is None or not is_job or last_metrics.were_scraped() or not self.workers.is_last:
+            return
+        pages = admin_application()
+        if pages is not None:
+            process, headers = pages.process, collector_headers(self.settings)
+            instance_id = self.identity.instance_id
+            last_metrics.leave(url, instance_id, process.registry, process.identity_labels, headers, timeout_s)
 
 
 def _asgi_route(route: RouteOf | None) -> Callable[[Any, str], str]:

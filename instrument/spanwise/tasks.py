@@ -273,6 +273,11 @@ def _parent(caller: SpanContext) -> Parent:
     return Parent(caller.trace_id, caller.span_id, flags, trace_state_text(caller.trace_state))
 
 
+def have_run() -> bool:
+    """Whether this process has measured a task."""
+    return _duration.cache_info().currsize > 0
+
+
 @cache
 def _duration() -> Histogram:
     return from_standard(Histogram, standard.MESSAGING_PROCESS_DURATION)

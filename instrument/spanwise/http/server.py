@@ -273,6 +273,11 @@ class ServerRequests:
                 self._series[key] = series
         return series
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether any request has been answered."""
+        return bool(self._series)
+
     def forget_objectives(self) -> None:
         """After an SLO was declared: series look theirs up again."""
         with self._series_lock:

@@ -139,6 +139,16 @@ class Presence:
         return self._role is Role.MASTER
 
     @property
+    def is_last(self) -> bool:
+        """Whether this process speaks for all: it is alone, or the last of its siblings."""
+        if self._member is None:
+            return self._role is Role.ALONE
+        try:
+            return len(self.siblings()) <= 1
+        except OSError:
+            return False  # the run folder has gone: who knows
+
+    @property
     def admin_url(self) -> str | None:
         """The address of the group's admin pages as far as this process knows it."""
         if self.admin is not None:
