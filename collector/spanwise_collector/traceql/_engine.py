@@ -1,0 +1,163 @@
+"""TraceQL over the store: searches, and the values of fields."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spanwise_collector.query import MAX_LIMIT, Binder, Json, Search, TraceSearch
+from spanwise_collector.store import ClientPool, QueryTimeoutError
+from spanwise_collector.traceql._search import SpansetSearch, spanset_search
+from spanwise_collector.traceql._spansets import Relation, Scope
+from spanwise_collector.traceql._tree import Attribute, Field, Filter, Intrinsic, Pipeline
+
+# The first page of candidates is as long as the answer; each next one four times as long.
+_PAGE_GROWTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A value as an answer shows it: `type` is that of an attribute, or status, kind or duration (nanoseconds)."""
+
+    name: str
+    type: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpan:
+    span_id: str
+    name: str
+    start_ns: int
+    duration_ns: int
+    shown: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpanset:
+    """`matched` is how many spans it has; `spans` are the first of them. `labels` are what it was grouped by."""
+
+    matched: int
+    labels: tuple[Shown, ...]
+    spans: tuple[FoundSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTrace:
+    """`summary` is that of `query.TraceSearch`."""
+
+    summary: Json
+    spansets: tuple[FoundSpanset, ...]
+
+
+class TraceQL:
+    """Runs queries. Thread-safe."""
+
+    def __init__(self, pool: ClientPool, search: TraceSearch, timeout_s: float) -> None:
+        self._pool = pool
+        self._search = search
+        self._timeout_s = timeout_s
+
+    def search(
+        self, pipeline: Pipeline, limit: int, spans: int, start_ns: int | None, end_ns: int | None
+    ) -> list[FoundTrace]:
+        """The newest traces, at most `limit`, with at most `spans` of each spanset.
+
+        Raises TraceQLError, BadPatternError, QueryTimeoutError.
+        """
+        query = spanset_search(pipeline)
+        self._check_patterns(query.patterns)
+        began, found = time.monotonic(), list[FoundTrace]()
+        page: str | None = ""
+        size = min(limit, MAX_LIMIT)
+        while page is not None and len(found) < limit:
+            if time.monotonic() - began > self._timeout_s:
+                raise QueryTimeoutError(
+                    f"the search took longer than {self._timeout_s:g} s (SPANWISE_COLLECTOR_QUERY_TIMEOUT):"
+                    " narrow the time range or add a filter"
+                )
+            answer = self._search.search(
+                Search(
+                    conditions=query.conditions,
+                    parameters=query.candidate_parameters,
+                    start_ns=start_ns,
+                    end_ns=end_ns,
+                    min_duration_ns=query.min_duration_ns,
+                    max_duration_ns=query.max_duration_ns,
+                    limit=size,
+                    page=page,
+                )
+            )
+            found += self._fitting(query, answer["traces"], spans)
+            page, size = answer["next_page"], min(size * _PAGE_GROWTH, MAX_LIMIT)
+        return found[:limit]
+
+    def _check_patterns(self, patterns: Iterable[str]) -> None:
+        for pattern in patterns:
+            self._pool.rows("traceql_pattern", {"pattern": pattern})
+
+    def _fitting(self, query: SpansetSearch, candidates: Sequence[Json], spans: int) -> Iterator[FoundTrace]:
+        if not candidates:
+            return
+        ids = [trace["trace_id"] for trace in candidates]
+        rows = self._pool.rows("traceql_spansets", {**query.parameters, "ids": ids, "spans": spans}, query.places)
+        by_trace: dict[str, dict[bytes, list[Sequence[Any]]]] = {}
+        for row in rows:
+            by_trace.setdefault(row[0].decode(), {}).setdefault(row[1], []).append(row)
+        for trace in candidates:
+            if trace["trace_id"] in by_trace:
+                spansets = by_trace[trace["trace_id"]].values()
+                yield FoundTrace(trace, tuple(_spanset(query, rows) for rows in spansets))
+
+    def tag_values(
+        self, field: Attribute | Intrinsic, condition: Field | None, from_ns: int, to_ns: int, limit: int
+    ) -> list[Shown]:
+        """The values of a field in the spans that fit and started in the window, most frequent first."""
+        relation = Relation(Binder(), Scope.WINDOW)
+        values = relation.pairs(field)
+        compiled = relation.compile(Pipeline((Filter(condition),), 1))
+        parameters = {**relation.binder.parameters, "from_ns": from_ns, "to_ns": to_ns, "limit": limit}
+        places = {"tree": compiled.tree, "spansets": compiled.sql, "values": values}
+        return [
+            Shown(field.text, row[0].decode(), row[1])
+            for row in self._pool.rows("traceql_tag_values", parameters, places)
+        ]
+
+    def tag_names(self, condition: Field | None, from_ns: int, to_ns: int) -> Mapping[str, list[str]]:
+        """The keys of attributes by scope: resource, instrumentation, span, event, link."""
+        window = {"from_ns": from_ns, "to_ns": to_ns}
+        if condition is None:
+            rows = self._pool.rows("traceql_tag_names", window)
+        else:
+            relation = Relation(Binder(), Scope.WINDOW)
+            relation.all_keys()
+            compiled = relation.compile(Pipeline((Filter(condition),), 1))
+            places = {"tree": compiled.tree, "spansets": compiled.sql}
+            parameters = {**relation.binder.parameters, **window}
+            rows = self._pool.rows("traceql_tag_names_matching", parameters, places)
+        names: dict[str, list[str]] = {scope: [] for scope in ("resource", "span", "event", "link", "instrumentation")}
+        for scope, key in sorted((row[0].decode(), row[1].decode("utf-8", "replace")) for row in rows):
+            names[scope].append(key)
+        return names
+
+
+def _spanset(query: SpansetSearch, rows: Sequence[Sequence[Any]]) -> FoundSpanset:
+    """From rows of traceql_spansets."""
+    return FoundSpanset(
+        matched=rows[0][2],
+        labels=_shown(query.labels, rows[0][8]),
+        spans=tuple(
+            FoundSpan(row[3].decode(), row[6].decode("utf-8", "replace"), row[4], row[5], _shown(query.shown, row[7]))
+            for row in rows
+        ),
+    )
+
+
+def _shown(names: Sequence[str], pairs: Sequence[Mapping[str, bytes]]) -> tuple[Shown, ...]:
+    return tuple(
+        Shown(name, pair["type"].decode(), pair["value"])
+        for name, pair in zip(names, pairs, strict=True)
+        if pair["type"] != b"empty"
+    )
