@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from prometheus_client import REGISTRY
+
 import spanwise
 from spanwise.command import fail
 from spanwise.settings import Settings
@@ -47,6 +49,7 @@ from spanwise_collector.intake import (
 from spanwise_collector.keeping import Keeping
 from spanwise_collector.query import Catalog, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
+from spanwise_collector.span_metrics import SpanMetrics
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import ClientPool, Linker, NewerSchemaError, Retention, Store, StoreError
 from spanwise_collector.traceql import TraceQL
@@ -142,6 +145,7 @@ class Collector:
             return
         self._feeder.start()
         self._linker.start()
+        self._span_metrics.start()
         self._retention.start()
         log.info(
             "ready in %.2f s: %s (pages and API), %s/v1/traces (OTLP/HTTP), %s (OTLP/gRPC), %s (admin)",
@@ -203,6 +207,8 @@ class Collector:
         self._pool = ClientPool(
             self._store, settings["SPANWISE_COLLECTOR_MAX_QUERIES"], settings["SPANWISE_COLLECTOR_QUERY_TIMEOUT"]
         )
+        self._span_metrics = SpanMetrics(self._pool, settings["SPANWISE_COLLECTOR_SPAN_METRICS_MAX"])
+        REGISTRY.register(self._span_metrics)
         policies = settings["SPANWISE_COLLECTOR_SAMPLING_FILE"]
         self._registry = Registry(self._folder.path / "instances.json")
         self._registry.load()
@@ -212,6 +218,7 @@ class Collector:
         self._stops += [
             ("store", self._store.close),
             ("queries", self._pool.close),
+            ("metrics of spans", self._span_metrics.stop),
             ("retention", self._retention.stop),
             ("edges", self._linker.stop),
             ("feeder", lambda: self._feeder.stop(_STOP_FEEDER_S)),

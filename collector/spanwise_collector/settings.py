@@ -230,6 +230,16 @@ SETTINGS: tuple[Setting, ...] = (
         high=64,
         flag="--max-queries",
     ),
+    Setting(
+        "SPANWISE_COLLECTOR_SPAN_METRICS_MAX",
+        INTEGER,
+        "1000",
+        "The most combinations of labels in traces_spanmetrics_*, and in traces_service_graph_*; further ones count"
+        " as _other. 0 exports neither.",
+        low=0,
+        high=20_000,
+        flag="--span-metrics-max",
+    ),
     # Sampling policy
     Setting(
         "SPANWISE_COLLECTOR_SAMPLING_RATE",

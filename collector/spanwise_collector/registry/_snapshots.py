@@ -129,7 +129,7 @@ def _identity(body: bytes) -> dict[str, str]:
         raise RegistrationError(f"a snapshot may have {MAX_SNAPSHOT_BYTES} bytes")
     labels: dict[str, str] = {}
     try:
-        for family in text_string_to_metric_families(body.decode("utf-8")):
+        for family in text_string_to_metric_families(body.decode("utf-8")):  # type: ignore[no-untyped-call]
             for sample in family.samples:
                 for name in IDENTITY_LABELS:
                     if name in sample.labels:

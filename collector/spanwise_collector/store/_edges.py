@@ -47,6 +47,7 @@ _COLUMNS = (
     "weighted_errors",
     "weighted_duration_ns",
     "span_count",
+    "buckets",
 )
 
 
@@ -138,20 +139,24 @@ def unlinked(client: Any, since: int = 0) -> list[Minute]:
 
 def link(client: Any, minute: Minute, is_stopped: Callable[[], bool] = lambda: False) -> bool:
     """Writes the edges of a minute anew; False when it was stopped before, and then wrote nothing."""
-    totals: dict[tuple[str, str, str], list[float]] = {}
+    totals: dict[tuple[str, str, str], tuple[list[float], dict[int, float]]] = {}
     begins_ns = minute.began * 10**9
     for limits in slices(client, begins_ns, begins_ns + 60 * 10**9, _SLICE_SPANS):
         if is_stopped():
             return False
         parameters = {"minute": minute.began, **limits}
-        for *names, calls, errors, duration_ns, spans in client.query(_sql("link"), parameters=parameters).result_rows:
-            total = totals.setdefault((names[0], names[1], names[2]), [0.0, 0.0, 0.0, 0])
+        for *names, calls, errors, duration_ns, spans, found in client.query(
+            _sql("link"), parameters=parameters
+        ).result_rows:
+            sums, buckets = totals.setdefault((names[0], names[1], names[2]), ([0.0, 0.0, 0.0, 0], {}))
             for place, value in enumerate((calls, errors, duration_ns, spans)):
-                total[place] += value
+                sums[place] += value
+            for bucket, weight in found.items():
+                buckets[bucket] = buckets.get(bucket, 0.0) + weight
     # One insert, so that a version is there as a whole or not at all.
     version = minute.version + 1
     began = datetime.fromtimestamp(minute.began, UTC)
-    rows = [(began, *edge, version, *total) for edge, total in sorted(totals.items())]
-    rows.append((began, "", "", "call", version, 0.0, 0.0, 0.0, minute.spans))
+    rows = [(began, *edge, version, *sums, buckets) for edge, (sums, buckets) in sorted(totals.items())]
+    rows.append((began, "", "", "call", version, 0.0, 0.0, 0.0, minute.spans, {}))
     client.insert("edges", rows, column_names=_COLUMNS)
     return True

@@ -51,7 +51,8 @@ SELECT
     sum(weight) AS weighted_calls,
     sumIf(weight, failed) AS weighted_errors,
     sum(weight * duration_ns) AS weighted_duration_ns,
-    count() AS span_count
+    count() AS span_count,
+    sumMap(map(toInt16(if(duration_ns > 0, floor(4 * log2(duration_ns)), -1)), weight)) AS buckets
 FROM (
     SELECT
         any(caller.service) AS parent,
