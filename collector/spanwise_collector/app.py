@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from spanwise_collector import jaeger, zipkin
-from spanwise_collector.api import _asking, _errors, _health, _reading, _registry
+from spanwise_collector import jaeger, tempo, zipkin
+from spanwise_collector.api import (
+    _asking,
+    _attributes,
+    _compression,
+    _errors,
+    _health,
+    _keeping,
+    _measures,
+    _openapi,
+    _reading,
+    _registry,
+)
 from spanwise_collector.api._services import EXTENSION, Services
 from spanwise_collector.web import blueprint as pages
 
 # A query API is a room with a blueprint; this is the one place that knows them.
-_QUERY_APIS = (zipkin.blueprint, *jaeger.blueprints)
-_BLUEPRINTS = (_health.blueprint, _reading.blueprint, _registry.blueprint, *_QUERY_APIS, pages)
+_QUERY_APIS = (zipkin.blueprint, *jaeger.blueprints, tempo.blueprint)
+_OUR_APIS = (_health, _reading, _measures, _attributes, _keeping, _registry, _openapi)
+_BLUEPRINTS = (*(api.blueprint for api in _OUR_APIS), *_QUERY_APIS, pages)
 
 
 def create_app(services: Services) -> Flask:
@@ -22,6 +34,7 @@ def create_app(services: Services) -> Flask:
     app.extensions[EXTENSION] = services
     _asking.register(app)
     _errors.register(app)
+    _compression.register(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
 

@@ -1,4 +1,4 @@
-"""What is done with single traces: pinned, unpinned, deleted."""
+"""What is done with traces: pinned, unpinned, deleted, exported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from spanwise_collector.spool import Spool
-from spanwise_collector.store import Store, delete_trace, pin_trace, unpin_trace
+from spanwise_collector.store import Store, delete_trace, export_spans, pin_trace, unpin_trace
 
 _FLUSH_S = 10.0
 
@@ -54,6 +54,11 @@ class Keeping:
                     " nothing was deleted, try again later"
                 )
             return delete_trace(client, trace_id)
+
+    def export(self, from_ns: int, to_ns: int) -> Iterator[bytes]:
+        """Serialized requests with all spans that start in [from_ns, to_ns), nanoseconds since 1970."""
+        with self._client() as client:
+            yield from export_spans(client, from_ns, to_ns)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:

@@ -47,7 +47,7 @@ from spanwise_collector.intake import (
     zipkin,
 )
 from spanwise_collector.keeping import Keeping
-from spanwise_collector.query import Catalog, Minutes, TraceReader, TraceSearch
+from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
 from spanwise_collector.span_metrics import SpanMetrics
 from spanwise_collector.spool import Spool
@@ -236,6 +236,8 @@ class Collector:
                     settings["SPANWISE_COLLECTOR_QUERY_TIMEOUT"],
                 ),
                 minutes=Minutes(self._pool),
+                measures=Measures(self._pool),
+                attributes=AttributeCatalog(self._pool),
                 keeping=Keeping(self._store, self._spool, settings["SPANWISE_COLLECTOR_MAX_PINNED"]),
                 registry=self._registry,
                 snapshots=snapshots,

@@ -8,9 +8,17 @@ from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from spanwise_collector.api._endpoint import NotFoundError
+from spanwise_collector.keeping import StoreBehindError
 from spanwise_collector.query import BadSearchError
 from spanwise_collector.registry import InstanceError, RegistrationError
-from spanwise_collector.store import BadPatternError, NotOpenError, QueryCancelledError, QueryTimeoutError
+from spanwise_collector.store import (
+    BadPatternError,
+    NotOpenError,
+    PinLimitError,
+    QueryCancelledError,
+    QueryTimeoutError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +34,14 @@ def register(app: Flask) -> None:
     def bad_request(error: Exception) -> ResponseReturnValue:
         return jsonify(error=str(error)), 400
 
+    @app.errorhandler(NotFoundError)
+    def not_found(error: NotFoundError) -> ResponseReturnValue:
+        return jsonify(error=str(error)), 404
+
+    @app.errorhandler(PinLimitError)
+    def no_room(error: PinLimitError) -> ResponseReturnValue:
+        return jsonify(error=str(error)), 409
+
     @app.errorhandler(InstanceError)
     def refused(error: InstanceError) -> ResponseReturnValue:
         return jsonify(error=str(error)), error.status
@@ -33,6 +49,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(QueryTimeoutError)
     @app.errorhandler(QueryCancelledError)
     @app.errorhandler(NotOpenError)
+    @app.errorhandler(StoreBehindError)
     def unavailable(error: Exception) -> ResponseReturnValue:
         return jsonify(error=str(error)), 503, {"Retry-After": "1"}
 

@@ -8,7 +8,7 @@ from flask import current_app
 
 from spanwise_collector.health import Health
 from spanwise_collector.keeping import Keeping
-from spanwise_collector.query import Catalog, Minutes, TraceReader, TraceSearch
+from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registry, SamplingPolicies, Snapshots
 from spanwise_collector.traceql import TraceQL
 
@@ -22,6 +22,8 @@ class Services:
     traces: TraceReader
     traceql: TraceQL
     minutes: Minutes
+    measures: Measures
+    attributes: AttributeCatalog
     keeping: Keeping
     registry: Registry
     snapshots: Snapshots

@@ -1,5 +1,7 @@
 """Questions to the store, and their answers in the shapes of docs/collector-api.md."""
 
+from spanwise_collector.query._analysis import Analysis
+from spanwise_collector.query._attribute_catalog import AttributeCatalog
 from spanwise_collector.query._catalog import Catalog
 from spanwise_collector.query._condition import Binder, Condition, every, pieces, some
 from spanwise_collector.query._measures import Measures, Question
@@ -15,6 +17,8 @@ __all__ = [
     "MAX_LIMIT",
     "MINUTE_S",
     "SORTS",
+    "Analysis",
+    "AttributeCatalog",
     "BadSearchError",
     "Binder",
     "Catalog",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spanwise_collector.query._values import text
+from spanwise_collector.query._values import Json, text
 from spanwise_collector.store import ClientPool
 
 
@@ -33,6 +33,33 @@ class Catalog:
         """`(caller, callee, calls, failed calls)` of the spans that started between."""
         rows = self._pool.rows("dependencies", {"from_ns": from_ns, "to_ns": to_ns})
         return [(text(row[0]), text(row[1]), row[2], row[3]) for row in rows]
+
+    def pins(self) -> list[Json]:
+        """The pinned traces, newest pin first, in the shape of docs/collector-api.md."""
+        return [
+            {
+                "trace_id": text(trace_id),
+                "pinned_unix_nano": str(pinned_at_s * 10**9),
+                "note": text(note),
+                "root_service": text(root_service),
+                "root_name": text(root_name),
+                "start_unix_nano": str(start_ns),
+                "duration_ns": duration_ns,
+                "span_count": span_count,
+                "error_count": error_count,
+            }
+            for (
+                trace_id,
+                pinned_at_s,
+                note,
+                start_ns,
+                duration_ns,
+                span_count,
+                error_count,
+                root_service,
+                root_name,
+            ) in self._pool.rows("pins")
+        ]
 
     def attribute_names(self, limit: int = 5000) -> list[str]:
         """The keys of span attributes, by name."""

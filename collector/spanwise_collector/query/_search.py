@@ -131,6 +131,11 @@ class TraceSearch:
             "next_page": _page.written(page[-1][0], search.order) if more else None,
         }
 
+    def summaries(self, trace_ids: Sequence[str]) -> list[Json]:
+        """Those that are there, in this order. Ids are 32 hexadecimal digits."""
+        places = [_page.Cursor(0, 0, trace_id) for trace_id in dict.fromkeys(trace_ids)]
+        return [summary.as_json() for _, summary in self._summaries(places)]
+
     def _windows(self, search: Search, cursor: _page.Cursor) -> Iterator[tuple[int, int]]:
         """`(from_ns, to_ns)`, newest first, without gaps or overlaps, both ends included."""
         now = self._clock_ns()

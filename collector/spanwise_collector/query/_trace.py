@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from spanwise_collector.query._values import Json, attributes, text
@@ -29,6 +29,13 @@ class TraceReader:
             return None
         origins = self._origins({row[-1] for row in rows})
         return {"trace_id": trace_id, "spans": [_span(trace_id, row, origins) for row in rows]}
+
+    def blocks(self, trace_id: str) -> Iterator[list[Json]]:
+        """The spans of `trace`, some thousand at a time, so that only these are in memory; none when there are none."""
+        rows = self._pool.rows("trace_origins", {"trace_id": trace_id})
+        origins = {row[0]: _resource_and_scope(row) for row in rows}
+        for block in self._pool.blocks("trace_spans", {"trace_id": trace_id}):
+            yield [_span(trace_id, row, origins) for row in block]
 
     def traces(self, trace_ids: Sequence[str]) -> list[Json]:
         """Like `trace` for each that is there, in this order."""
