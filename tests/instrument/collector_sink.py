@@ -29,13 +29,14 @@ class Received:
 
 @dataclass(frozen=True)
 class Answer:
-    """`raw` replaces the whole answer; `cut` closes the connection without announcing it."""
+    """`raw` replaces the whole answer; `cut` closes the connection without announcing it; `delay_s` is waited first."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     raw: bytes | None = None
     cut: bool = False
+    delay_s: float = 0.0
 
 
 HANG = Answer(status=0)
@@ -82,8 +83,8 @@ class CollectorSink:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def hang(self) -> None:
-        self._released.wait(30)
+    def hang(self, at_most_s: float = 30.0) -> None:
+        self._released.wait(at_most_s)
 
     @property
     def exports(self) -> list[Received]:
@@ -150,6 +151,8 @@ def _handler(sink: CollectorSink) -> type[BaseHTTPRequestHandler]:
                 sink.hang()
                 self.close_connection = True
                 return
+            if answer.delay_s:
+                sink.hang(answer.delay_s)
             if answer.raw is not None:
                 self.wfile.write(answer.raw)
                 self.close_connection = True

@@ -11,6 +11,7 @@ import gc
 import io
 import json
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -203,6 +204,27 @@ class HttpServerContract:
         for number in range(200):
             assert self.get(f"/no/such/path-{number}")[0] == 404
         assert pipeline.counted() == {("GET", "", "404"): 200}
+
+    def test_a_scanner_makes_a_series_per_method_and_status_and_then_no_more(self) -> None:
+        pipeline = self.service(0.0)
+        guess = random.Random(7)  # a seed, so that what failed once fails again
+        strange = ("BREW", "get", "PROPFIND", "X" * 100)
+
+        def scan() -> set[tuple[str, ...]]:
+            for _ in range(2000):
+                path = "/" + "/".join(guess.choices(("admin", "é", "..", "%2e", "x.php", f"{guess.random()}"), k=3))
+                self.get(path, guess.choice((*sorted(standard.KNOWN_METHODS), *strange)))
+            return set(pipeline.counted())
+
+        first = scan()
+        assert {route for _, route, _ in first} == {""}
+        assert {method for method, _, _ in first} <= {*standard.KNOWN_METHODS, standard.OTHER_METHOD}
+        assert len(first) <= (len(standard.KNOWN_METHODS) + 1) * len({status for _, _, status in first})
+        assert len({status for _, _, status in first}) <= 4
+        assert scan() == first
+        assert sum(pipeline.counted().values()) == 4000
+        in_flight = pipeline.samples("http_server_active_requests")
+        assert len(in_flight) == len(standard.KNOWN_METHODS) + 1
 
     def test_unknown_methods_are_one_label(self) -> None:
         pipeline = self.service(1.0)
