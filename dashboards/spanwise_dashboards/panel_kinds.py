@@ -35,11 +35,13 @@ class CurrentPanel(grafana.Panel):  # type: ignore[misc]
 
 
 def state_timeline(key: str, title: str, measure: Measure, scope: Scope, by: tuple[str, ...]) -> Panel:
-    """A bar for each group, coloured by its value; a gap where it was not there."""
+    """A bar for each group, coloured by the threshold that its value is beyond, where it has any, else by its value; a
+    gap where it was not there."""
+    color = color_of(measure) if measure.thresholds else {"mode": "continuous-BlPu"}
     element = CurrentPanel(
         kind="state-timeline",
         options={"alignValue": "left", "mergeValues": True, "rowHeight": 0.8, "showValue": "auto"},
-        defaults={**field_of(measure), "color": {"mode": "continuous-BlPu"}, "custom": {"fillOpacity": 70}},
+        defaults={**field_of(measure), "color": color, "custom": {"fillOpacity": 70}},
     )
     legend = " ".join(f"{{{{{label}}}}}" for label in by)
     return Panel(key, title, measure.description, element, (Query(measure.expr(scope, by), legend=legend),))

@@ -11,7 +11,7 @@ from spanwise.command import main
 from spanwise_dashboards.boards import all_boards
 from spanwise_dashboards.preview import write_previews
 from spanwise_dashboards.preview.data import Window
-from spanwise_dashboards.preview.numbers import nice_maximum, shown
+from spanwise_dashboards.preview.numbers import axis_step, rounded_axis, shown
 from spanwise_dashboards.prometheus import Prometheus
 from tests.browser import Browser
 
@@ -93,8 +93,29 @@ def test_numbers_are_short(value: float, unit: str, text: str) -> None:
     assert shown(value, unit) == text
 
 
-def test_an_axis_ends_at_a_round_number_above_what_is_reached() -> None:
-    assert [nice_maximum(value) for value in (0, 0.013, 1, 11.9, 4.1e6)] == [1, 0.015, 1, 15, 5e6]
+MIB = 1024.0**2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "axis", "step"),
+    [
+        (0, 0.013, "s", (0, 0.015), 0.005),
+        (0, 1, "percentunit", (0, 1), 0.2),
+        (0, 11.9, "reqps", (0, 12.5), 2.5),
+        (-0.2, 1.46, "cps", (-0.5, 1.5), 0.5),
+        (0, 370 * MIB, "bytes", (0, 400 * MIB), 100 * MIB),
+        (0, 400, "s", (0, 480), 120),
+    ],
+)
+def test_an_axis_ends_at_whole_steps_of_its_unit(
+    low: float, high: float, unit: str, axis: tuple[float, float], step: float
+) -> None:
+    assert axis_step(low, high, unit) == pytest.approx(step)
+    assert rounded_axis(low, high, unit) == pytest.approx(axis)
+
+
+def test_an_axis_without_an_extent_still_has_one() -> None:
+    assert axis_step(0, 0, "s") == 1.0
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class Answers:
         options = self._options[name]
         if variable.get("includeAll"):
             self.values[name] = ALL
-        elif name in chosen:
+        elif chosen.get(name) in options:  # on another board the variable may stand for something else
             self.values[name] = chosen[name]
         elif options:
             # The other side of a comparison is another one where there is one.

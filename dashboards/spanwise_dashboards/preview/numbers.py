@@ -42,9 +42,24 @@ def _digits(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def nice_maximum(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten: an axis' end."""
-    if value <= 0 or math.isnan(value) or math.isinf(value):
+_FEWEST_STEPS = 3.0  # of an axis; there are at most five
+_MULTIPLES = (1, 2, 2.5, 5, 10)
+
+
+def axis_step(low: float, high: float, unit: str) -> float:
+    """The distance between an axis' lines: 1, 2, 2.5 or 5 times a power of ten; of bytes it is one of KiB or MiB, of
+    seconds one of minutes or hours."""
+    extent = high - low
+    if extent <= 0 or math.isnan(extent) or math.isinf(extent):
         return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if value <= step * power * (1 + 1e-9))
+    scales = _BYTES if unit in ("bytes", "Bps") else _TIMES[:3] if unit == "s" else ()
+    whole = next((factor for factor, _ in scales if extent >= _FEWEST_STEPS * factor), 1.0)
+    least = extent / whole / 5
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(times * power * whole for times in _MULTIPLES if least <= times * power * (1 + 1e-9))
+
+
+def rounded_axis(low: float, high: float, unit: str) -> tuple[float, float]:
+    """The range, widened to whole steps."""
+    step = axis_step(low, high, unit)
+    return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step

@@ -8,8 +8,9 @@ from html import escape
 from typing import Any
 
 from spanwise_dashboards.preview import draw
+from spanwise_dashboards.preview.colors import color_classes
 from spanwise_dashboards.preview.data import Answers, Line, Values
-from spanwise_dashboards.preview.numbers import nice_maximum, shown
+from spanwise_dashboards.preview.numbers import rounded_axis, shown
 from spanwise_dashboards.preview.table import table_html
 from spanwise_dashboards.variables import variables_in
 
@@ -62,22 +63,25 @@ def y_range(panel: Json, result: Result) -> tuple[float, float]:
     shared = [line for target, lines in result if target["refId"] in common for line in lines]
     reached = [value for line in (shared or drawn) for _, value in line.points if not math.isinf(value)]
     soft = defaults.get("custom", {}).get("axisSoftMax") or 0.0
-    low = defaults.get("min")
-    if low is None:
-        low = min([0.0, *reached])
-        low = -nice_maximum(-low) if low < 0 else 0.0
-    high = defaults.get("max")
-    if high is None:
-        top = max([soft, *reached])
-        high = 0.0 if top <= 0 > low else nice_maximum(top)
-    return float(low), float(high)
+    low, high = defaults.get("min"), defaults.get("max")
+    begins = min([0.0, *reached]) if low is None else float(low)
+    ends = max([soft, 0.0, *reached]) if high is None else float(high)
+    if ends <= begins:
+        return begins, begins + 1.0
+    rounded = rounded_axis(begins, ends, _unit(panel))
+    return (rounded[0] if low is None else begins), (rounded[1] if high is None else ends)
 
 
 def _time_series(panel: Json, result: Result, answers: Answers) -> str:
-    low, high = y_range(panel, result)
     lines = _drawn(panel, result)
-    chart = draw.time_series(lines, answers.window, low, high, _unit(panel), _size(panel))
-    return _empty(lines) or chart + _legend(lines, _unit(panel))
+    colors = _colors(panel, lines)
+    axis = y_range(panel, result)
+    chart = draw.time_series(lines, colors, answers.window, axis, _unit(panel), _size(panel))
+    return _empty(lines) or chart + _legend(lines, colors, _unit(panel))
+
+
+def _colors(panel: Json, lines: Sequence[Line]) -> dict[str, str]:
+    return color_classes(lines, panel.get("fieldConfig", {}).get("overrides", []))
 
 
 def _drawn(panel: Json, result: Result) -> list[Line]:
@@ -86,9 +90,8 @@ def _drawn(panel: Json, result: Result) -> list[Line]:
     return [line for target, lines in result if target["refId"] not in hidden for line in lines]
 
 
-def _legend(lines: Sequence[Line], unit: str) -> str:
+def _legend(lines: Sequence[Line], colors: dict[str, str], unit: str) -> str:
     ranked = sorted(lines, key=lambda line: (-line.last if not math.isnan(line.last) else 0.0, line.name))
-    colors = draw.color_classes(lines)
     items = [
         f'<li class="{colors[line.name]}"><i></i>{escape(line.name)} <b>{escape(shown(line.last, unit))}</b></li>'
         for line in ranked[:_MOST_IN_LEGEND]
@@ -114,7 +117,11 @@ def _heatmap(panel: Json, result: Result, answers: Answers) -> str:
 
 def _state_timeline(panel: Json, result: Result, answers: Answers) -> str:
     lines = [line for _, found in result for line in found]
-    return _empty(lines) or draw.state_timeline(lines, answers.window, _unit(panel), _size(panel))
+    steps = _defaults(panel).get("thresholds", {}).get("steps", [])
+    by_threshold = _defaults(panel).get("color", {}).get("mode") == "thresholds"
+    bands = [(step["value"] or 0.0, step["color"]) for step in steps] if by_threshold else []
+    window, unit = answers.window, _unit(panel)
+    return _empty(lines) or draw.state_timeline(lines, _colors(panel, lines), bands, window, unit, _size(panel))
 
 
 def _text(panel: Json, result: Result, answers: Answers) -> str:

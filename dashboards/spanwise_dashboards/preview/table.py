@@ -28,7 +28,8 @@ class _Column:
     def cell(self, line: Line | None) -> str:
         if line is None:
             return '<td class="num">–</td>'
-        return f'<td class="num">{sparkline(line, self.top)}{escape(shown(line.last, self.unit))}</td>'
+        value = f"<span>{escape(shown(line.last, self.unit))}</span>"
+        return f'<td class="num">{sparkline(line, self.top)}{value}</td>'
 
 
 def table_html(panel: Json, result: Result) -> str:
@@ -42,9 +43,8 @@ def table_html(panel: Json, result: Result) -> str:
     for target, lines in result:
         for line in lines:
             rows.setdefault(tuple(line.labels.get(name, "") for name in labels), {})[target["refId"]] = line
-    head = "".join(
-        f"<th>{escape(text)}</th>" for text in (*map(renamed.__getitem__, labels), *(c.heading for c in columns))
-    )
+    head = "".join(f"<th>{escape(renamed[name])}</th>" for name in labels)
+    head += "".join(f'<th class="num">{escape(column.heading)}</th>' for column in columns)
     body = []
     for key, cells in _ranked(rows, panel, columns):
         texts = "".join(f"<td>{escape(text)}</td>" for text in key)
