@@ -111,6 +111,8 @@ class Redaction:
         """A span's attributes with their URLs and SQL redacted; the same object where there is nothing to hide."""
         redacted: dict[str, Any] = {}
         for key, value in attributes.items():
+            if isinstance(value, (bool, int, float)):
+                continue  # hides nothing, and stays the type it is
             if key in _URL_ATTRIBUTES:
                 redacted[key] = self.url(str(value))
             elif key == _QUERY_ATTRIBUTE:

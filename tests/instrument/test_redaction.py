@@ -120,7 +120,7 @@ def test_attributes() -> None:
         "url.full": "http://REDACTED:REDACTED@h/?sig=REDACTED",
         "http.target": "/?sig=REDACTED",
         "url.query": "sig=REDACTED",
-        "http.url": "5",
+        "http.url": 5,
         "n": 1,
     }
     assert given["url.query"] == "sig=1"

@@ -88,7 +88,7 @@ def test_a_real_capture(start: Callable[..., Any]) -> None:
     seconds = (
         sum(values[2] for stack, values in stacks(message).items() if any(call[0] == "hot" for call in stack)) / 1e9
     )
-    assert 0.1 < seconds < 1.0
+    assert 0 < seconds < 1.0
     assert abs(message.time_nanos / 1e9 - time.time()) < 60
 
 

@@ -24,10 +24,10 @@ from spanwise.workers.kinship import (
 from tests.instrument.workers.conftest import eventually
 
 _SAY = """
-    import json, os, sys
+    import json, os
     from spanwise.workers.kinship import place
     found = place()
-    print(json.dumps([found.role.value, found.root.pid, os.getpid(), os.getppid()]), flush=True)
+    os.write(1, json.dumps([found.role.value, found.root.pid, os.getpid(), os.getppid()]).encode() + b"\\n")
 """
 
 
