@@ -242,7 +242,9 @@ class Collector:
                 registry=self._registry,
                 snapshots=snapshots,
                 sampling=SamplingPolicies(
-                    Path(policies).expanduser() if policies else None, settings["SPANWISE_COLLECTOR_SAMPLING_RATE"]
+                    Path(policies).expanduser() if policies else None,
+                    settings["SPANWISE_COLLECTOR_SAMPLING_RATE"],
+                    self._folder.path / "sampling.json",
                 ),
                 health=Health(self._store, self._feeder),
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from spanwise_collector.registry import InstanceError, Registration, Registry, http_sd
 from spanwise_collector.registry import _instances as instances_module
+from tests.collector.running_collector import RunningCollector, fetch
 
 SECOND = 10**9
 CATALOG = Registration(
@@ -120,3 +122,60 @@ def test_http_sd_gives_targets_with_the_identity(registry: Registry) -> None:
             },
         }
     ]
+
+
+def test_one_that_is_gone_is_listed_for_an_hour(registry: Registry, clock: Clock) -> None:
+    registry.put("silent", CATALOG, "")
+    registry.put("polite", BARE, "")
+    registry.delete("polite", "")
+    clock.now += 91 * SECOND
+    assert registry.alive() == []
+    silent, polite = registry.gone()
+    assert (silent.id, silent.gone_ns) == ("silent", 1_090 * SECOND) and silent.as_json()["state"] == "gone"
+    assert (polite.id, polite.as_json()["gone_unix_nano"]) == ("polite", str(1_000 * SECOND))
+    registry.put("silent", CATALOG, "")
+    assert [one.id for one in registry.gone()] == ["polite"], "back again"
+    assert [one.id for one in registry.listed("all")] == ["silent", "polite"]
+    clock.now += 3600 * SECOND
+    assert [one.id for one in registry.gone()] == ["silent"]
+
+
+def test_the_gone_are_bounded_and_not_scraped(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instances_module, "MAX_INSTANCES", 3)
+    for i in range(5):
+        registry.put(f"i{i}", CATALOG, "")
+        registry.delete(f"i{i}", "")
+    assert [one.id for one in registry.gone()] == ["i4", "i3", "i2"]
+    assert http_sd(registry.alive()) == []
+
+
+def test_the_gone_are_kept_over_a_restart(registry: Registry, tmp_path: Path, clock: Clock) -> None:
+    registry.put("one", CATALOG, "owner")
+    registry.delete("one", "owner")
+    registry.put("two", BARE, "owner")
+    registry.save()
+    again = Registry(tmp_path / "instances.json", clock)
+    again.load()
+    assert (again.gone(), again.alive()) == (registry.gone(), registry.alive())
+
+
+def test_a_file_of_the_first_version_is_read(tmp_path: Path, clock: Clock) -> None:
+    entry = {"id": "one", "registration": {"identity": {"service.name": "a"}, "metrics": None, "admin_url": None},
+             "owner": "", "first_seen_ns": 1, "last_seen_ns": 2}  # fmt: skip
+    (tmp_path / "instances.json").write_text(json.dumps([entry]))
+    registry = Registry(tmp_path / "instances.json", clock)
+    registry.load()
+    assert [one.id for one in registry.alive()] == ["one"]
+
+
+def test_states_over_http(collector: RunningCollector) -> None:
+    url = f"{collector.url}/api/spanwise/instances"
+    registration = json.dumps({"identity": {"service.name": "states"}}).encode()
+    assert fetch(f"{url}/states-1", "PUT", registration).status == 204
+    assert fetch(f"{url}/states-1", "DELETE").status == 204
+
+    def ids(query: str) -> list[str]:
+        return [one["id"] for one in fetch(f"{url}{query}").json["instances"]]
+
+    assert "states-1" not in ids("") and "states-1" in ids("?state=gone") and "states-1" in ids("?state=all")
+    assert fetch(f"{url}?state=dead").status == 400

@@ -33,7 +33,7 @@ def access(method: str, path: str) -> Access:
         return Access.OPEN
     if path.startswith("/v1/"):
         return Access.WRITE
-    if path in (_SAMPLING, _JAEGER_SAMPLING):
+    if path in (_SAMPLING, _JAEGER_SAMPLING) and method in ("GET", "HEAD"):
         return Access.EITHER
     # A search may be a POST in Jaeger's API v3; it changes nothing.
     if method == "POST" and path in _SEARCHES:

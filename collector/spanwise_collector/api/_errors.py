@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from spanwise_collector.api._endpoint import NotFoundError
 from spanwise_collector.keeping import StoreBehindError
 from spanwise_collector.query import BadSearchError
-from spanwise_collector.registry import InstanceError, RegistrationError
+from spanwise_collector.registry import InstanceError, RegistrationError, SamplingPolicyError
 from spanwise_collector.store import (
     BadPatternError,
     NotOpenError,
@@ -31,6 +31,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(BadSearchError)
     @app.errorhandler(BadPatternError)
     @app.errorhandler(RegistrationError)
+    @app.errorhandler(SamplingPolicyError)
     def bad_request(error: Exception) -> ResponseReturnValue:
         return jsonify(error=str(error)), 400
 

@@ -8,7 +8,16 @@ from flask.typing import ResponseReturnValue
 from spanwise.exposition import OPENMETRICS_CONTENT_TYPE
 from spanwise_collector.api._services import services
 from spanwise_collector.http import TOKEN_KEY, digest
-from spanwise_collector.registry import MAX_BODY_BYTES, MAX_SNAPSHOT_BYTES, SNAPSHOT_PATH, http_sd, parse
+from spanwise_collector.query import BadSearchError
+from spanwise_collector.registry import (
+    MAX_BODY_BYTES,
+    MAX_POLICY_BYTES,
+    MAX_SNAPSHOT_BYTES,
+    SNAPSHOT_PATH,
+    STATES,
+    http_sd,
+    parse,
+)
 
 blueprint = Blueprint("registry", __name__)
 
@@ -29,7 +38,10 @@ def goodbye(instance_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/api/spanwise/instances")
 def instances() -> ResponseReturnValue:
-    return jsonify(instances=[instance.as_json() for instance in services().registry.alive()])
+    state = request.args.get("state", STATES[0])
+    if state not in STATES:
+        raise BadSearchError(f"state={state[:100]!r} is not one of {', '.join(STATES)}")
+    return jsonify(instances=[instance.as_json() for instance in services().registry.listed(state)])
 
 
 @blueprint.get("/sd/prometheus")
@@ -61,6 +73,31 @@ def sampling() -> ResponseReturnValue:
     response = jsonify(policy)
     response.set_etag(policies.etag(policy))
     return response.make_conditional(request.environ)
+
+
+@blueprint.put("/api/spanwise/sampling")
+def set_sampling() -> ResponseReturnValue:
+    body = request.stream.read(MAX_POLICY_BYTES + 1)
+    policy = services().sampling.set(request.args.get("service", ""), body, _owner(), _if_match())
+    response = jsonify(policy)
+    response.set_etag(services().sampling.etag(policy))
+    return response
+
+
+@blueprint.delete("/api/spanwise/sampling")
+def unset_sampling() -> ResponseReturnValue:
+    services().sampling.unset(request.args.get("service", ""), _owner(), _if_match())
+    return "", 204
+
+
+@blueprint.get("/api/spanwise/sampling/policies")
+def sampling_policies() -> ResponseReturnValue:
+    return jsonify(services().sampling.all())
+
+
+def _if_match() -> str | None:
+    given = request.headers.get("If-Match")
+    return None if given is None else given.strip().strip('"')
 
 
 def _owner() -> str:
