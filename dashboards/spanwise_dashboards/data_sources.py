@@ -1,4 +1,4 @@
-"""Grafana's data sources: Prometheus, and the collector in the roles of Jaeger, Zipkin and Tempo, linked both ways.
+"""Grafana's data sources: Prometheus, and the collector in the roles of Tempo, Jaeger and Zipkin, linked both ways.
 
 From a metric to its trace by exemplars, from a span to its service's metrics by the labels that both share. The uids
 are fixed: boards, bookmarks and alerts refer to them.
@@ -14,9 +14,8 @@ from spanwise_dashboards.provisioning import duration
 
 Json = dict[str, Any]
 PROMETHEUS_UID = "spanwise-prometheus"
-JAEGER_UID = "spanwise-jaeger"
-# Type of data source -> where below the collector's address its API is.
-TRACE_APIS = {"jaeger": "", "zipkin": "", "tempo": "/tempo"}
+TEMPO_UID = "spanwise-tempo"
+TRACE_KINDS = ("tempo", "jaeger", "zipkin")  # the collector answers all three at one address
 READ_TOKEN_VARIABLE = "SPANWISE_COLLECTOR_READ_TOKEN"  # noqa: S105 - the variable's name
 # Attribute of a span -> label of the metrics; Grafana takes those that the span has.
 _SHARED = {
@@ -29,7 +28,7 @@ _AROUND = "5m"  # metrics from this long before the span until as long after it
 
 def data_sources(prometheus_url: str, collector_url: str, scrape_interval_s: float) -> Json:
     """The body of Grafana's file. `$$` keeps Grafana from filling in what it should fill in later."""
-    traces = [_traces(kind, f"{collector_url}{path}") for kind, path in TRACE_APIS.items()]
+    traces = [_traces(kind, collector_url) for kind in TRACE_KINDS]
     return {"apiVersion": 1, "datasources": [_prometheus(prometheus_url, collector_url, scrape_interval_s), *traces]}
 
 
@@ -41,7 +40,7 @@ def _prometheus(url: str, collector_url: str, scrape_interval_s: float) -> Json:
             "url": f"{collector_url}/trace/$${{__value.raw}}",
             "urlDisplayLabel": "Open the trace",
         },
-        {"name": "trace_id", "datasourceUid": JAEGER_UID, "urlDisplayLabel": "Open in Grafana"},
+        {"name": "trace_id", "datasourceUid": TEMPO_UID, "urlDisplayLabel": "Open in Grafana"},
     ]
     return {
         "name": "Prometheus",

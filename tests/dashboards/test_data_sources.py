@@ -11,12 +11,10 @@ import yaml
 from spanwise.settings import resolve
 from spanwise.standard import HTTP_SERVER_REQUEST_DURATION, IDENTITY_LABELS
 from spanwise_dashboards.checks import check_expression
-from spanwise_dashboards.data_sources import PROMETHEUS_UID, TRACE_APIS
+from spanwise_dashboards.data_sources import PROMETHEUS_UID, TRACE_KINDS
 from spanwise_dashboards.settings import SETTINGS
 from spanwise_dashboards.tree import generate
 from spanwise_dashboards.variables import fill_variables
-
-KINDS = ("jaeger", "zipkin", "tempo")
 
 
 def generated(**arguments: Any) -> dict[str, dict[str, Any]]:
@@ -26,7 +24,7 @@ def generated(**arguments: Any) -> dict[str, dict[str, Any]]:
 
 def test_there_is_one_of_each_kind_and_prometheus_is_the_default() -> None:
     found = generated()
-    assert tuple(found) == ("prometheus", *KINDS) and tuple(TRACE_APIS) == KINDS
+    assert tuple(found) == ("prometheus", "tempo", "jaeger", "zipkin")
     assert [kind for kind, one in found.items() if one.get("isDefault")] == ["prometheus"]
     assert len({one["uid"] for one in found.values()}) == len({one["name"] for one in found.values()}) == 4
 
@@ -48,16 +46,16 @@ def test_the_data_source_has_the_uid_that_links_may_hold() -> None:
     assert generated()["prometheus"]["uid"] == PROMETHEUS_UID == fill_variables("${datasource}")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRACE_KINDS)
 def test_a_trace_source_leads_to_the_collector_with_the_token_of_grafanas_environment(kind: str) -> None:
     one = generated(SPANWISE_COLLECTOR_URL="http://collector:9411")[kind]
-    assert one["url"] == f"http://collector:9411{TRACE_APIS[kind]}"
+    assert one["url"] == "http://collector:9411"
     assert one["jsonData"]["httpHeaderName1"] == "Authorization"
     assert one["secureJsonData"] == {"httpHeaderValue1": "Bearer $SPANWISE_COLLECTOR_READ_TOKEN"}
     assert one["jsonData"]["nodeGraph"] == {"enabled": True}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRACE_KINDS)
 def test_a_span_leads_to_the_metrics_of_its_service(kind: str, prometheus: Any) -> None:
     there = generated()[kind]["jsonData"]["tracesToMetrics"]
     assert there["datasourceUid"] == PROMETHEUS_UID

@@ -18,6 +18,7 @@ from spanwise_dashboards import slo
 from spanwise_dashboards.alerts import BURN, Alert, alerts
 from spanwise_dashboards.board import Board
 from spanwise_dashboards.boards import all_boards
+from spanwise_dashboards.data_sources import TRACE_KINDS
 from spanwise_dashboards.rules import recording_rules
 from tests.browser import Browser
 
@@ -136,10 +137,21 @@ def test_every_panel_is_drawn_with_data_where_the_service_has_any(
     assert set(empty) <= may_be_empty(board, kinds)
 
 
-def test_a_trace_source_of_grafana_is_answered(stack: Any) -> None:
+def test_a_trace_source_of_grafana_is_answered(stack: Any, wait_until: Callable[..., None]) -> None:
     """What Grafana's "Save & test" asks of each kind, with the header that it sends where there is no token."""
     text = (stack.folder / "dashboards/grafana/provisioning/datasources/spanwise.yaml").read_text()
     sources = {one["type"]: one for one in yaml.safe_load(text)["datasources"]}
-    for kind, path in (("jaeger", "/api/services"), ("zipkin", "/api/v2/services")):
+    asked = {
+        "jaeger": ("/api/services", "gateway"),
+        "zipkin": ("/api/v2/services", "gateway"),
+        "tempo": ("/api/echo", ""),
+    }
+    assert set(asked) == set(TRACE_KINDS)
+
+    def answered(kind: str) -> bool:
+        path, expected = asked[kind]
         answer = requests.get(sources[kind]["url"] + path, headers={"Authorization": "Bearer "}, timeout=10)
-        assert answer.status_code == 200 and "gateway" in answer.text, kind
+        return answer.status_code == 200 and expected in answer.text
+
+    for kind in asked:
+        wait_until(lambda kind=kind: answered(kind), WAIT_S, f"{kind} is not answered, or knows no gateway")
