@@ -26,6 +26,8 @@ _QUERY_WAS_CANCELLED = 394
 _CANNOT_COMPILE_REGEXP = 427
 _NAMES_AND_VALUES_ARE_BYTES = {"String": "bytes"}
 _STREAMED_BLOCK_ROWS = 4096
+# How much longer than the engine alone a query may take together with whoever reads its blocks.
+_READER_FACTOR = 12
 
 Rows = Sequence[Sequence[Any]]
 Parameters = Mapping[str, Any]
@@ -81,12 +83,21 @@ class ClientPool:
     def blocks(self, query: str, parameters: Parameters, conditions: Conditions | None = None) -> Iterator[Rows]:
         """Like `rows`, some thousand at a time, so that only these are in memory. Close it when it is not read out."""
         with self._running(query, parameters, conditions or {}, None) as (client, arguments, note):
-            arguments["settings"]["max_block_size"] = _STREAMED_BLOCK_ROWS
+            # The engine counts the time between two blocks, which is the reader's, as its own; so here it is measured.
+            arguments["settings"] |= {
+                "max_block_size": _STREAMED_BLOCK_ROWS,
+                "max_execution_time": self._timeout_s * _READER_FACTOR,
+            }
             row_count = 0
+            waited_s = -time.perf_counter()
             with client.query_row_block_stream(**arguments) as stream:
                 for block in stream:
+                    waited_s += time.perf_counter()
+                    if waited_s > self._timeout_s:
+                        raise QueryTimeoutError(self._too_slow("ask for less"))
                     row_count += len(block)
                     yield block
+                    waited_s -= time.perf_counter()
             note(row_count)
 
     @contextmanager
