@@ -13,8 +13,6 @@ from functools import cache, partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
@@ -41,7 +39,8 @@ from spanwise.tracing import propagation
 from spanwise.tracing.exporter import DROP_REASONS, SpanExporter
 from spanwise.tracing.outage import Outage
 from spanwise.tracing.policy_fetch import PolicyFetch, PolicyInForce, PolicyWatch
-from spanwise.tracing.sampling import HeadSampler, HeadSampling
+from spanwise.tracing.provider import name_process, processor_of, provide
+from spanwise.tracing.sampling import HeadSampling
 from spanwise.tracing.setup import (
     Export,
     collector_address,
@@ -268,18 +267,12 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport
     enforce(redaction)
     exporter = exporter_from(settings, transport, outage, instruments.exported, instruments.dropped, redaction)
     instruments.queue_size.set_function(lambda: float(exporter.queue_size) if exporter is not None else 0.0)
-    provider = TracerProvider(
-        sampler=HeadSampler(sampling), resource=Resource.create(identity.attributes), shutdown_on_exit=False
-    )
-    if exporter is not None:
-        provider.add_span_processor(exporter)
-    _make_global(provider, exporter)
-
+    provider = provide(sampling, identity.attributes, limits, exporter)
     sink = SpanSink(
         provider.resource,
         InstrumentationScope("spanwise", __version__),
         limits,
-        provider._active_span_processor if exporter is not None else SpanProcessor(),
+        processor_of(provider) if exporter is not None else SpanProcessor(),
         exports=exporter is not None,
     )
     propagation.install(settings["OTEL_PROPAGATORS"], sampling)
@@ -293,6 +286,9 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport
         w3c_only=w3c_only,
         may_force=_may_force(settings),
     )
+    if _current is not None:  # it was shut down; its applications go on with this one
+        _current._requests.take_over(server)
+        server = _current._requests
     objectives.when_declared(server.forget_objectives)
     tasks.trace_with(tasks.TaskSpans(sink, sampling, settings["SPANWISE_KEEP_SLOWER_THAN"]))
     client = ClientRequests(sink, sampling, instruments.client_duration, redaction, w3c_only=w3c_only)
@@ -302,9 +298,7 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport
     workers.when_forked(outage.after_fork)
     if exporter is not None:
         workers.when_forked(exporter.after_fork)
-    name_process = partial(_name_process, provider, provider.resource)
     workers.when_forked(name_process)
-    os.register_at_fork(after_in_child=name_process)  # after the SDK's own, which gives each child another instance id
     started = Instrumentation(identity, settings, sampling, provider, workers, server, redaction, exporter)
     atexit.register(started.shutdown)
     return started
@@ -389,18 +383,6 @@ class _Face:
             _current.shutdown()
 
 
-def _name_process(provider: TracerProvider, resource: Resource) -> None:
-    """In a forked child: its spans say which process they are of, and are of the same instance as its siblings'.
-
-    In place, because spans and tracers hold the resource.
-    """
-    attributes = {**resource.attributes, "process.pid": str(os.getpid())}
-    resource._attributes = Resource(attributes).attributes  # type: ignore[assignment]
-    provider._resource = resource
-    for tracer in getattr(provider, "_tracers", {}).values():
-        tracer.resource = resource
-
-
 def current() -> Instrumentation | None:
     """What `instrument` returned in this process, None before."""
     return _current
@@ -432,18 +414,6 @@ def _may_force(settings: Settings) -> Callable[[str], bool] | None:
         return None
     guard = Guard.from_settings(settings)
     return lambda offered: guard.token_like(offered) is not None
-
-
-def _make_global(provider: TracerProvider, exporter: SpanExporter | None) -> None:
-    existing = trace.get_tracer_provider()
-    if isinstance(existing, TracerProvider):
-        _log.warning(
-            "spanwise: another tracer provider is set already; its spans are exported too, with its own sampling."
-        )
-        if exporter is not None:
-            existing.add_span_processor(exporter)
-        return
-    trace.set_tracer_provider(provider)
 
 
 def _registration(

@@ -114,6 +114,10 @@ class ServerRequests:
     def _in_flight(self, method: str) -> float:
         return float(sum(request.is_of(self, method) for request in LIVE.copy()))
 
+    def take_over(self, other: ServerRequests) -> None:
+        """Becomes `other`: for applications that were instrumented with this one before a shutdown."""
+        self.__dict__.update(other.__dict__)
+
     def add_untraced(self, prefixes: tuple[str, ...]) -> None:
         self._untraced = tuple(dict.fromkeys((*self._untraced, *prefixes)))
 

@@ -122,6 +122,10 @@ class HeadSampler(Sampler):
     def __init__(self, sampling: HeadSampling) -> None:
         self._sampling = sampling
 
+    def follow(self, sampling: HeadSampling) -> None:
+        """From now on decides by another one."""
+        self._sampling = sampling
+
     def should_sample(
         self,
         parent_context: Context | None,

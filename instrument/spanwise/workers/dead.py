@@ -25,7 +25,7 @@ class Dead:
     """The counters of a group's dead. All methods inside the folder's gate."""
 
     folder: RunFolder
-    _known: tuple[int, int] = (0, 0)
+    _known: tuple[int, int, int] = (0, 0, 0)
     _snapshot: Snapshot = field(default_factory=lambda: _NONE)
 
     @property
@@ -38,9 +38,11 @@ class Dead:
             found = self.path.stat()
         except FileNotFoundError:
             return _NONE
-        if self._known != (found.st_ino, found.st_mtime_ns):
+        # An inode is used again, and the clock of files ticks every few milliseconds: the three together hardly repeat.
+        known = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if self._known != known:
             self._snapshot = read_snapshot(self.path) or _NONE
-            self._known = (found.st_ino, found.st_mtime_ns)
+            self._known = known
         return self._snapshot
 
     def fold(self, members: Sequence[Found]) -> None:
@@ -48,6 +50,7 @@ class Dead:
         gone = [member for member in members if not member.alive]
         if not gone:
             return
+        self._known = (0, 0, 0)  # what is about to be written back is read anew
         total = self.read()
         left_behind = [
             found

@@ -328,6 +328,14 @@ class Member:
         with self._snapshot_lock:
             self._has_spoken = True
 
+    def forsake(self) -> None:
+        """Leaves a place that is lost, to take another: nothing stays that could be counted as a dead member's."""
+        self._speak_no_more()
+        if self._slot.lock.is_in_place():
+            with suppress(OSError):
+                self._slot.snapshot.unlink()
+        self.let_go()
+
     def let_go(self) -> None:
         """Gives everything back without a last word."""
         self._stopping = True

@@ -277,7 +277,7 @@ class Presence:
             if self.admin is not None:
                 self.admin.close(0.2)
             self.admin = self._registration = self._member = None
-            member.let_go()
+            member.forsake()
             self._join()
 
     def _own_families(self) -> Iterable[Family]:

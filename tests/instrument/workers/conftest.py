@@ -93,6 +93,7 @@ class Server:
         self.runtime = runtime
         self.log = log
         self._known_admin_port = 0
+        self._instances: set[str] = set()
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [str(BIN / command[0]), *command[1:]],
@@ -124,7 +125,12 @@ class Server:
             return str(answer.read().decode())
 
     def samples(self) -> Samples:
-        return parse(self.scrape())
+        """Of this server: a port that its owner's death has freed may be somebody else's by now."""
+        found = parse(self.scrape())
+        instances = {dict(labels)["service_instance_id"] for name, labels in found if name == "target_info"}
+        self._instances |= instances
+        assert len(self._instances) <= 1, f"several services have answered on the admin port: {self._instances}"
+        return found
 
     def members(self) -> list[int]:
         """The pids of the workers that have joined; one that was killed is among them until somebody notices."""
