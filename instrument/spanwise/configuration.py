@@ -93,7 +93,13 @@ OTEL_SETTINGS: tuple[Setting, ...] = (
     ),
     *_certificates(""),
     *_certificates("TRACES_"),
-    Setting("OTEL_BSP_SCHEDULE_DELAY", INTEGER, "200", "Milliseconds that a span may wait for a batch.", low=0),
+    Setting(
+        "OTEL_BSP_SCHEDULE_DELAY",
+        INTEGER,
+        "200",
+        "Milliseconds that a span may wait for a batch; while spans keep coming five times that, at most a second.",
+        low=0,
+    ),
     Setting(
         "OTEL_BSP_EXPORT_TIMEOUT",
         INTEGER,

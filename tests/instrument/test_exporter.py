@@ -13,6 +13,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from spanwise.tracing.exporter import ExportLimits
 from spanwise.tracing.transport import FunctionTransport, HttpTransport, Sent
 from tests.instrument.collector_sink import GARBAGE, HANG, Answer, CollectorSink, until
 from tests.instrument.pipeline import Export
@@ -64,6 +65,22 @@ def test_spans_wait_for_company(sink: CollectorSink, make: Make) -> None:
     export.make_spans(5)
     until(lambda: len(names(sink)) == 10)
     assert len(sink.exports) == 1
+
+
+def test_requests_are_further_apart_while_spans_keep_coming() -> None:
+    sent: list[float] = []
+    export = Export(FunctionTransport(lambda body: sent.append(time.monotonic())), delay_s=0.1)
+    export.make_spans(1)
+    until(lambda: sent)
+    export.make_spans(1)
+    until(lambda: len(sent) == 2)
+    export.exporter.shutdown(0.1)
+    assert sent[1] - sent[0] >= 0.4
+
+
+@pytest.mark.parametrize(("delay_s", "steady_s"), [(0.2, 1.0), (0.01, 0.05), (0.0, 0.0), (0.7, 1.0), (5.0, 5.0)])
+def test_how_far_apart(delay_s: float, steady_s: float) -> None:
+    assert ExportLimits(1, 1, delay_s, 1.0).steady_s == pytest.approx(steady_s)
 
 
 def test_a_full_batch_does_not_wait(sink: CollectorSink, make: Make) -> None:

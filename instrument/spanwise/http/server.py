@@ -22,14 +22,14 @@ from typing import Any
 
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, TraceFlags, get_current_span
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags, get_current_span
 from prometheus_client import Gauge, Histogram
 
 from spanwise.metrics import Observe, exemplar, observer
 from spanwise.objectives import Counting, objectives_for
 from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
 from spanwise.tracing.b3 import decision
-from spanwise.tracing.current import SPAN_KEY, attach, context_with, get_context
+from spanwise.tracing.current import SPAN_KEY, attach, get_context
 from spanwise.tracing.policy import RouteSampling
 from spanwise.tracing.sampling import FORCED, RANDOMNESS_BITS, HeadSampling, kept
 from spanwise.tracing.spans import (
@@ -138,8 +138,9 @@ class ServerRequests:
         request.path = path
         LIVE.add(request)
         try:
+            others = _EMPTY
             if path.startswith(self._untraced):
-                request.enter(UntracedSpan(self._sampling.draw(), None), _EMPTY)
+                span: RecordedSpan | UnsampledSpan = UntracedSpan(self._sampling.draw(), None)
             elif (
                 traceparent is None
                 and baggage is None
@@ -147,9 +148,13 @@ class ServerRequests:
                 and force is None
                 and not self._sampling.wanted
             ):
-                request.enter(self._root(request, path), _EMPTY)
+                span = self._root(request, path)
             else:
-                self._continue(request, path, traceparent, tracestate, baggage, extract, force)
+                span, others = self._continue(request, path, traceparent, tracestate, baggage, extract, force)
+            request.span = span
+            request.before = get_context()
+            request.context = context = Context({**others, SPAN_KEY: span} if others else {SPAN_KEY: span})
+            attach(context)
         except Exception:
             _log.exception("spanwise: a request is not traced.")
         request.started = perf_counter()
@@ -164,7 +169,8 @@ class ServerRequests:
         baggage: str | None,
         extract: Extract | None,
         force: str | None,
-    ) -> None:
+    ) -> tuple[RecordedSpan | UnsampledSpan, Context]:
+        """The span of a request with headers that ask for something, and what else came with it: its baggage."""
         context = _EMPTY
         parent = None
         asked = ""
@@ -187,7 +193,7 @@ class ServerRequests:
             span = self._asked_for(request, parent, asked)
         else:
             span = self._root(request, path) if parent is None else self._child(request, parent)
-        request.enter(span, context)
+        return span, context
 
     def _root(self, request: Request, path: str) -> RecordedSpan | UnsampledSpan:
         """The span of a request without a caller."""
@@ -257,7 +263,12 @@ class ServerRequests:
                 add_good()
         span = request.span
         if type(span) is not RecordedSpan:
-            span = self._keep(request, span, series, duration, failed)
+            unsampled, span = span, None
+            # A caller who decided against the trace kept the first of its own: here it would be a trace without a root.
+            is_first = request.parent is None and request.started >= series.keep_after and self._sampling.rate > 0
+            if (failed or is_first or duration > self._slower_than_s) and type(unsampled) is UnsampledSpan:
+                reason = "error" if failed else "slow" if duration > self._slower_than_s else "first"
+                span = self._kept(request, unsampled, reason, duration)
         if span is None:
             series.observe(duration)
         else:
@@ -288,22 +299,9 @@ class ServerRequests:
             for (_, route, _), series in self._series.items():
                 series.objectives = _counting(route)
 
-    def _keep(
-        self, request: Request, unsampled: Span | None, series: _Series, duration: float, failed: bool
-    ) -> RecordedSpan | None:
-        """The local span of an unsampled request that is worth one, None for all others."""
-        if failed:
-            reason = "error"
-        elif duration > self._slower_than_s:
-            reason = "slow"
-        elif request.parent is None and request.started >= series.keep_after:
-            # A caller who decided against the trace kept the first of its own: here it would be a trace without a root.
-            reason = "first"
-        else:
-            return None
-        if type(unsampled) is not UnsampledSpan or not self._sink.exports:
-            return None
-        if reason == "first" and self._sampling.rate <= 0:
+    def _kept(self, request: Request, unsampled: UnsampledSpan, reason: str, duration: float) -> RecordedSpan | None:
+        """The local span of an unsampled request that is worth one; None where it would go nowhere."""
+        if not self._sink.exports:
             return None
         context = unsampled.get_span_context()
         state = kept(reason, request.parent.tracestate if request.parent else "")
@@ -399,13 +397,6 @@ class Request:
             self.route = route(*arguments)
         except Exception:
             _log.exception("spanwise: the route of a request could not be told.")
-
-    def enter(self, span: RecordedSpan | UnsampledSpan, others: Context) -> None:
-        """Step 2. `others`: what else the request's context holds, the caller's baggage."""
-        self.span = span
-        self.before = get_context()
-        self.context = context_with(span, others)
-        attach(self.context)
 
     def end(self) -> None:
         """`finish` and `leave`, where both happen in the same place."""

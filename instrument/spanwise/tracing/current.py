@@ -11,7 +11,7 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 # The key under which a context holds its span, which OpenTelemetry makes anew in every process.
 (SPAN_KEY,) = set_span_in_context(INVALID_SPAN, Context())
@@ -26,8 +26,3 @@ def _variable() -> Any:
 _found = _variable()
 get_context: Callable[[], Context] = otel_context.get_current if _found is None else _found.get
 attach: Callable[[Context], object] = otel_context.attach if _found is None else _found.set
-
-
-def context_with(span: Span, others: Context) -> Context:
-    """`others` (empty or with baggage) with `span` as the current one."""
-    return Context({**others, SPAN_KEY: span}) if others else Context({SPAN_KEY: span})

@@ -1,7 +1,9 @@
 """From finished spans to the collector: a bounded queue, one thread, batches, retries. It never blocks a request.
 
-A span waits at most the schedule delay; a batch goes earlier when it is full. While the collector is away the batch at
-hand is tried again with growing, jittered pauses, the queue fills up, and then new spans are dropped and counted.
+The first span after a quiet second waits for the schedule delay, so that whoever tries something out sees it at once;
+while spans keep coming, requests are a second apart. A batch goes earlier when it is full. While the collector is away
+the batch at hand is tried again with growing, jittered pauses, the queue fills up, and then new spans are dropped and
+counted.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -27,6 +30,10 @@ from spanwise.tracing.transport import Sent, Transport
 _log = logging.getLogger("spanwise")
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
+# While spans keep coming, a request goes out after so many schedule delays, at most a second: a post costs what the
+# encoding of a hundred spans costs, and five a second of a few spans each would be most of what sampling costs.
+_STEADY_DELAYS = 5
+_STEADY_S = 1.0
 # While the queue is this full, the exporter no longer gives way to the service.
 _URGENT_SHARE = 0.25
 PARTY = "exporter"
@@ -43,6 +50,11 @@ class ExportLimits:
     delay_s: float
     timeout_s: float
     patience_s: float = 60.0
+
+    @property
+    def steady_s(self) -> float:
+        """How far apart requests are while spans keep coming."""
+        return max(self.delay_s, min(_STEADY_DELAYS * self.delay_s, _STEADY_S))
 
 
 class SpanExporter(SpanProcessor):
@@ -69,10 +81,10 @@ class SpanExporter(SpanProcessor):
         os.register_at_fork(after_in_child=self.after_fork)
 
     def _reset(self) -> None:
-        self._wake = threading.Event()
+        self._first = threading.Event()  # a span has come, or somebody flushes or shuts down
+        self._hurry = threading.Event()  # a batch is full, or the same
         self._idle = threading.Condition()
         self._busy = False
-        self._flushing = False
         self._at_hand = 0  # spans of the batch that is on its way
         self._settle_lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -97,14 +109,17 @@ class SpanExporter(SpanProcessor):
         context = span.get_span_context()
         if context is None or not context.trace_flags.sampled:
             return
-        if len(self._queue) >= self._limits.max_queue or self._closed:
+        waiting = len(self._queue)
+        if waiting >= self._limits.max_queue or self._closed:
             self._dropped["shutdown" if self._closed else "queue_full"].inc()
             return
         self._queue.append(span)
-        if not self._wake.is_set():
-            self._wake.set()
-            if self._thread is None:
-                self._start()
+        if self._thread is None:
+            self._start()
+        if not self._first.is_set():
+            self._first.set()
+        if waiting + 1 >= self._limits.max_batch and not self._hurry.is_set():
+            self._hurry.set()
 
     def _start(self) -> None:
         with self._start_lock:
@@ -113,21 +128,17 @@ class SpanExporter(SpanProcessor):
                 self._thread.start()
 
     def _run(self) -> None:
+        drained_at = -inf
         while self._deadline is None:
-            self._wake.wait()
-            self._wait_for_company()
-            # Cleared before the queue is emptied: a span that arrives in between sets it again.
-            self._wake.clear()
+            # Each is cleared before what it tells of is looked at: a span that arrives in between sets it again.
+            self._first.clear()
+            if not self._queue:
+                self._first.wait()
+            self._hurry.wait(max(self._limits.delay_s, drained_at + self._limits.steady_s - time.monotonic()))
+            self._hurry.clear()
             self._drain()
+            drained_at = time.monotonic()
         self._drain()
-
-    def _wait_for_company(self) -> None:
-        until = time.monotonic() + self._limits.delay_s
-        while self._deadline is None and not self._flushing and len(self._queue) < self._limits.max_batch:
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            time.sleep(min(left, 0.05))
 
     def _drain(self) -> None:
         self._busy = True
@@ -220,25 +231,23 @@ class SpanExporter(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Waits until everything that has ended is sent or given up; False when time ran out."""
         until = time.monotonic() + timeout_millis / 1000
-        self._flushing = True
-        try:
-            with self._idle:
-                while self._queue or self._busy:
-                    left = until - time.monotonic()
-                    if left <= 0:
-                        return False
-                    self._wake.set()
-                    self._idle.wait(min(left, 0.05))
-            return True
-        finally:
-            self._flushing = False
+        with self._idle:
+            while self._queue or self._busy:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return False
+                self._hurry.set()
+                self._first.set()
+                self._idle.wait(min(left, 0.05))
+        return True
 
     def shutdown(self, timeout_s: float = 2.0) -> None:
         """Sends what is left within `timeout_s`, and drops and counts the rest. Safe to call twice."""
         if self._closed:
             return
         self._deadline = time.monotonic() + timeout_s
-        self._wake.set()
+        self._hurry.set()
+        self._first.set()
         if self._thread is not None:
             self._thread.join(timeout_s + 0.3)
         self._closed = True
