@@ -23,6 +23,7 @@ from spanwise.admin.pool import Pool
 from spanwise.admin.process import Process
 from spanwise.admin.tls import tls_context
 from spanwise.admin.wire import Head, Refused, response_head
+from spanwise.diagnosis.recorder import recorder_of
 from spanwise.settings import Settings
 
 _BACKLOG = 128
@@ -52,6 +53,11 @@ def make_application(process: Process, settings: Settings) -> Application:
     """The admin pages of a process, to be served on a port, inside its application, or both."""
     builtin.register()
     process.health.heartbeat.timeout_s = settings["SPANWISE_ADMIN_HEARTBEAT_TIMEOUT"]
+    rules = settings["SPANWISE_ADMIN_CAPTURE_WHEN"]
+    if rules:
+        from spanwise.diagnosis.auto_capture import AutoCapture
+
+        recorder_of(process.registry).auto_capture = AutoCapture(rules)
     return Application(process, Guard.from_settings(settings))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spanwise.diagnosis.capture_rules import CAPTURE_RULES
 from spanwise.settings import DURATION, FLAG, INTEGER, LIST, PATH, TEXT, Setting
 
 ADMIN_SETTINGS: tuple[Setting, ...] = (
@@ -85,6 +86,12 @@ ADMIN_SETTINGS: tuple[Setting, ...] = (
         FLAG,
         "false",
         "Whether the registry shows the values of settings that are not secret; those of the environment never.",
+    ),
+    Setting(
+        "SPANWISE_ADMIN_CAPTURE_WHEN",
+        CAPTURE_RULES,
+        None,
+        "Signs of trouble at which a profile is taken unasked, twice an hour each at most, such as cpu > 0.9 for 30s.",
     ),
     Setting(
         "SPANWISE_ADMIN_TLS_CERT_FILE",

@@ -22,6 +22,8 @@ from spanwise.standard import SPANS_DROPPED
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from spanwise.diagnosis.auto_capture import AutoCapture
+
 _EVERY_S = 5.0
 _KEPT_S = 60.0
 
@@ -45,6 +47,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        self.auto_capture: AutoCapture | None = None  # where rules are set
 
     def start(self) -> None:
         """Begins to record. Called again, also after a fork, it is safe."""
@@ -94,6 +97,8 @@ class Recorder:
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY_S):
             self.record()
+            if self.auto_capture is not None:
+                self.auto_capture.look()
 
 
 _recorders: dict[int, tuple[CollectorRegistry, Recorder]] = {}

@@ -80,7 +80,7 @@ def _html(entries: list[dict[str, Any]]) -> str:
     if not entries:
         return f'{form}<div class="empty"><h2>No such line</h2><p>The last {KEPT} are kept.</p></div>'
     rows = "".join(_row(each) for each in reversed(entries))
-    head = "<th>time (UTC)</th><th>level</th><th>logger</th><th>message</th>"
+    head = '<th class="number">time (UTC)</th><th>level</th><th>logger, message</th>'
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'{form}<div class="card card-flush table-scroll">{table}</div>'
 
@@ -93,6 +93,6 @@ def _row(each: dict[str, Any]) -> str:
     return (
         f'<tr><td class="number muted">{each["time"][11:-1]}</td>'
         f'<td><span class="badge {badge}">{escape(each["level"])}</span></td>'
-        f'<td class="muted" title="{escape(each["where"])}">{escape(each["logger"])}</td>'
-        f"<td>{escape(each['message'])}{error}{trace}</td></tr>"
+        f'<td class="log-line"><span class="muted" title="{escape(each["where"])}">{escape(each["logger"])}</span>'
+        f" {escape(each['message'])}{error}{trace}</td></tr>"
     )

@@ -83,11 +83,12 @@ def _lasted(each: Block) -> str:
 
 
 def _headline(loop: LoopLook) -> str:
+    tasks = "1 task" if len(loop.tasks) == 1 else f"{len(loop.tasks)} tasks"
     if not loop.blocked_s:
-        return f"The event loop answers in {loop.answer_s * 1000:.1f} ms; {len(loop.tasks)} tasks."
+        return f"The event loop answers in {loop.answer_s * 1000:.1f} ms; {tasks}."
     own = culprit(loop.stack)
     by = f" by {place(own)}" if own is not None else ""
-    return f"The event loop is BLOCKED{by}: no answer for {loop.blocked_s * 1000:.0f} ms; {len(loop.tasks)} tasks."
+    return f"The event loop is BLOCKED{by}: no answer for {loop.blocked_s * 1000:.0f} ms; {tasks}."
 
 
 def _text(loops: list[LoopLook]) -> str:

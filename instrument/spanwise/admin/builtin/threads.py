@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -20,7 +21,7 @@ _BADGES = {"RUNNABLE": "badge-accent", "BLOCKED": "badge-danger", "TIMED_WAITING
 
 def _join(_request: Request, answers: Answers) -> Page:
     dumps = {pid: _from_data(data) for pid, data in answers.items()}
-    page = sections("Threads", dumps, ThreadDump.text, _html)
+    page = sections("Threads", dumps, ThreadDump.text, _cards)
     data = {
         "threads": {
             f"{pid}/{ident}": {**entry, "worker": pid}
@@ -31,7 +32,8 @@ def _join(_request: Request, answers: Answers) -> Page:
             [f"{pid}/{ident}" for ident in circle] for pid, data in answers.items() for circle in data["deadlocks"]
         ],
     }
-    return replace(page, data=data, stylesheets=("inspect.css",), scripts=("filter.js",))
+    html = _filter(dumps.values()) + page.html
+    return replace(page, html=html, data=data, stylesheets=("inspect.css",), scripts=("filter.js",))
 
 
 @route("/admin/threads", title="Threads", group="Process Info", merge=Merge(_join))
@@ -97,21 +99,31 @@ def _thread(ident: int, entry: dict[str, Any]) -> ThreadLook:
 
 
 def _html(dump: ThreadDump) -> str:
-    busy = sum(not each.idle and not each.own for each in dump.threads)
-    parts = [_deadlock(dump, circle) for circle in dump.deadlocks]
+    return _filter([dump]) + _cards(dump)
+
+
+def _filter(dumps: Collection[ThreadDump]) -> str:
+    """The row above all threads; idle ones are shown at once where nothing else is."""
+    threads = [thread for dump in dumps for thread in dump.threads]
+    busy = sum(not each.idle and not each.own for each in threads)
+    hint = ""
     if not tracking():
-        parts.append(
+        hint = (
             '<p class="muted">Locks are not tracked, so nobody can be named as the owner of a plain lock: call'
             " <code>spanwise.track_locks()</code> at start to see owners and deadlocks."
             ' <a href="/admin/contention">Locks</a></p>'
         )
-    parts.append(
-        '<div class="form-row filter-row"><input type="search" data-filter=".thread" placeholder="Filter by name or'
-        ' stack" aria-label="Filter threads"><label><input type="checkbox" data-show="idle"> idle threads</label>'
-        f'<span class="muted">{busy} of {len(dump.threads)} at work</span></div>'
+    checked = "" if busy else " checked"
+    return (
+        f'{hint}<div class="form-row filter-row"><input type="search" data-filter=".thread"'
+        ' placeholder="Filter by name or stack" aria-label="Filter threads">'
+        f'<label><input type="checkbox" data-show="idle"{checked}> idle threads</label>'
+        f'<span class="muted">{busy} of {len(threads)} at work</span></div>'
     )
-    parts += [_row(each) for each in dump.threads]
-    return "".join(parts)
+
+
+def _cards(dump: ThreadDump) -> str:
+    return "".join([*(_deadlock(dump, circle) for circle in dump.deadlocks), *map(_row, dump.threads)])
 
 
 def _deadlock(dump: ThreadDump, circle: tuple[int, ...]) -> str:

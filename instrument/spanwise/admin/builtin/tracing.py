@@ -176,7 +176,8 @@ def _line(entry: dict[str, Any]) -> str:
 def _kept(entry: dict[str, Any]) -> str:
     parts = []
     if entry["next"] is not None:
-        parts.append(f"the next {entry['next']['left']} of {entry['next']['of']}")
+        left, of = entry["next"]["left"], entry["next"]["of"]
+        parts.append(f"the next {left} of {of}" if left else f"all {of} that were asked for")
     if entry["rate"] is not None:
         parts.append(f"{entry['rate']:g}")
     return ", else ".join(parts) or "within bounds"
@@ -200,13 +201,13 @@ def _html(request: Request, sampling: HeadSampling, state: str, routes: list[dic
 
 def _table(routes: Iterable[dict[str, Any]]) -> str:
     rows = "".join(
-        f'<tr><td class="mono">{escape(each["route"])}</td><td class="number">{_kept(each)}</td>'
+        f'<tr><td class="mono">{escape(each["route"])}</td><td>{_kept(each)}</td>'
         f'<td class="muted">{escape(each["set_by"])}</td><td>{_undo(each)}</td></tr>'
         for each in routes
     )
     if not rows:
         return ""
-    head = '<th>route</th><th class="number">kept</th><th>set by</th><th></th>'
+    head = "<th>route</th><th>kept</th><th>set by</th><th></th>"
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<section class="card card-flush table-scroll">{table}</section>'
 

@@ -88,7 +88,7 @@ def _row(row: dict[str, Any], *, alone: bool) -> str:
     badge = "badge-success" if row["state"] == "ready" else "badge-warning"
     owner = ' <span class="badge badge-accent">admin port</span>' if row["owner"] else ""
     which = "" if alone else f"?worker={row['pid']}"
-    links = " ".join(f'<a href="/admin/{name}{which}">{name}</a>' for name in _ASKED_ON)
+    links = "".join(f'<a href="/admin/{name}{which}">{name}</a>' for name in _ASKED_ON)
     lag = wording.NONE if row["loop_lag_s"] is None else wording.duration(row["loop_lag_s"])
     return (
         f'<tr><td class="number">{row["pid"]}</td>'
@@ -96,5 +96,5 @@ def _row(row: dict[str, Any], *, alone: bool) -> str:
         f'<td class="number">{wording.duration(row["age_s"])}</td>'
         f'<td class="number">{wording.size(row["rss_bytes"])}</td>'
         f'<td class="number">{wording.duration(row["cpu_s"])}</td><td class="number">{row["in_flight"]}</td>'
-        f'<td class="number">{lag}</td><td>{links}</td></tr>'
+        f'<td class="number">{lag}</td><td class="cell-links">{links}</td></tr>'
     )
