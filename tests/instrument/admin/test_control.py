@@ -154,7 +154,7 @@ def test_the_next_requests_of_a_route_are_traced(traced, sampling):
     assert answer.text == "the next 2 requests of /orders/{id} are traced\n"
     [wanted] = sampling.wanted
     assert [wanted.takes("/orders/7") for _ in range(3)] == [True, True, False]
-    assert "/orders/{id}: all 2 that were asked for, set by hand\n" in traced.fetch("/admin/tracing").text
+    assert "/orders/{id}: all 2 taken, set by hand\n" in traced.fetch("/admin/tracing").text
     page = traced.fetch("/admin/tracing", accept="text/html").text
     assert "Take back" in page and '<option value="/orders/{id}">' in page
     traced.process.changes.undo_all()

@@ -177,7 +177,7 @@ def _kept(entry: dict[str, Any]) -> str:
     parts = []
     if entry["next"] is not None:
         left, of = entry["next"]["left"], entry["next"]["of"]
-        parts.append(f"the next {left} of {of}" if left else f"all {of} that were asked for")
+        parts.append(f"the next {left} of {of}" if left else f"all {of} taken")
     if entry["rate"] is not None:
         parts.append(f"{entry['rate']:g}")
     return ", else ".join(parts) or "within bounds"
