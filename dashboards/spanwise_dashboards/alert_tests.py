@@ -1,22 +1,19 @@
 """Tests for promtool, generated with the alerts: each fires when it must, not a tenth before, and ends when it is over.
 
-`promtool test rules prometheus/tests/spanwise_test.yml` runs them where the rules are. Input series are written in
-promtool's notation: `0+60x10 600x20` grows by 60 a minute for ten minutes, then stands still for twenty.
+`promtool test rules prometheus/tests/spanwise_test.yml` runs them where the rules are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from spanwise import standard
-from spanwise_dashboards import alerts, slo
+from spanwise_dashboards import alerts, rule_tests, slo
 from spanwise_dashboards.alerts import Alert
 from spanwise_dashboards.prometheus_metrics import UP
+from spanwise_dashboards.promtool import Json, case, returns, series, text
 
-Json = dict[str, Any]
 RULES_FROM_TESTS = "../rules/spanwise.yml"
 _IDENTITY = {"deployment_environment_name": "test", "service_name": "checkout"}
 _INSTANCE = {**_IDENTITY, "instance": "checkout-1:9990", "job": "spanwise"}
@@ -58,27 +55,13 @@ def tests_document(grafana_url: str) -> Json:
             {"generation": "2"},
         ),
     ]
-    return {"rule_files": [RULES_FROM_TESTS], "evaluation_interval": "1m", "tests": cases}
-
-
-def _text(labels: dict[str, str]) -> str:
-    return "{" + ", ".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
-
-
-def _series(name: str, labels: dict[str, str], values: str) -> Json:
-    return {"series": name + _text(labels), "values": values}
-
-
-def _case(name: str, series: Sequence[Json], checks: Sequence[Json], fired: Sequence[Json] = ()) -> Json:
-    case: Json = {"name": name, "interval": "1m", "input_series": list(series), "promql_expr_test": list(checks)}
-    return {**case, "alert_rule_test": list(fired)} if fired else case
+    return {"rule_files": [RULES_FROM_TESTS], "evaluation_interval": "1m", "tests": [*rule_tests.cases(), *cases]}
 
 
 def _firing(alert: str, moment: Moment, **labels: str) -> Json:
     """Asks `ALERTS`, the series that Prometheus writes of every alert."""
     matchers = {"alertname": alert, "alertstate": "firing", **labels}
-    expected = [{"labels": "{}", "value": 1}] if moment.fires else []
-    return {"expr": f"count(ALERTS{_text(matchers)})", "eval_time": f"{moment.minute}m", "exp_samples": expected}
+    return returns(f"count(ALERTS{text(matchers)})", moment.minute, 1 if moment.fires else None)
 
 
 def _burn_cases(row: slo.BurnRow, grafana_url: str) -> list[Json]:
@@ -92,9 +75,9 @@ def _burn_cases(row: slo.BurnRow, grafana_url: str) -> list[Json]:
     name = f"budget burn over {row.long}"
     few = _slo_series(Decimal(1), held, over, events=Decimal(alerts.FEWEST_BAD_EVENTS - 1) / held)
     return [
-        _case(f"{name}: at {limit:f}x", _burning(limit, held, over), fires, [_worded(row, held, grafana_url)]),
-        _case(f"{name}: not at {limit - _STEP:f}x", _burning(limit - _STEP, held, over), quiet),
-        _case(f"{name}: not for {alerts.FEWEST_BAD_EVENTS - 1} failures", few, quiet[:1]),
+        case(f"{name}: at {limit:f}x", _burning(limit, held, over), fires, [_worded(row, held, grafana_url)]),
+        case(f"{name}: not at {limit - _STEP:f}x", _burning(limit - _STEP, held, over), quiet),
+        case(f"{name}: not for {alerts.FEWEST_BAD_EVENTS - 1} failures", few, quiet[:1]),
     ]
 
 
@@ -110,9 +93,9 @@ def _slo_series(bad_share: Decimal, held: int, over: int, events: Decimal = Deci
     counter = standard.SLO_EVENTS.name
     labels = {**_INSTANCE, "slo": "availability"}
     return [
-        _series(standard.SLO_OBJECTIVE.name, labels, f"{_OBJECTIVE}x{held + rest}"),
-        _series(counter, {**labels, "outcome": "good"}, f"0+{good:f}x{held + rest}"),
-        _series(counter, {**labels, "outcome": "bad"}, f"0+{bad:f}x{held} {bad * held:f}x{rest}"),
+        series(standard.SLO_OBJECTIVE.name, labels, f"{_OBJECTIVE}x{held + rest}"),
+        series(counter, {**labels, "outcome": "good"}, f"0+{good:f}x{held + rest}"),
+        series(counter, {**labels, "outcome": "bad"}, f"0+{bad:f}x{held} {bad * held:f}x{rest}"),
     ]
 
 
@@ -128,27 +111,27 @@ def _worded(row: slo.BurnRow, minute: int, grafana_url: str) -> Json:
         "{{ $labels.service_name | urlquery }}": "checkout",
     }
     annotations = {}
-    for key, text in alert.annotations(grafana_url).items():
+    for key, words in alert.annotations(grafana_url).items():
         for template, value in filled.items():
-            text = text.replace(template, value)
-        annotations[key] = text
+            words = words.replace(template, value)
+        annotations[key] = words
     expected = {"exp_labels": {**labels, **dict(alert.labels)}, "exp_annotations": annotations}
     return {"eval_time": f"{minute}m", "alertname": alert.name, "exp_alerts": [expected]}
 
 
 def _absent(alert: Alert) -> Json:
     """Ten minutes there, fifteen gone, then back. A sample counts for five minutes, then the alert holds for five."""
-    series = [_series(standard.TARGET_INFO.name, _INSTANCE, "1x10 _x20 1x10")]
+    inputs = [series(standard.TARGET_INFO.name, _INSTANCE, "1x10 _x20 1x10")]
     moments = (Moment(9, False), Moment(14, False), Moment(25, True), Moment(35, False))
-    return _case(alert.name, series, [_firing(alert.name, moment) for moment in moments])
+    return case(alert.name, inputs, [_firing(alert.name, moment) for moment in moments])
 
 
 def _level(alert: Alert, values: str, fires: int, over: int, names: dict[str, str], labels: dict[str, str]) -> Json:
     """Series that are wrong at first and then well; `names` -> their values where they are not `values`."""
-    series = [_series(name, {**_INSTANCE, **labels}, own or values) for name, own in names.items()]
+    inputs = [series(name, {**_INSTANCE, **labels}, own or values) for name, own in names.items()]
     early = Moment(1, False)
-    return _case(
+    return case(
         alert.name,
-        series,
+        inputs,
         [_firing(alert.name, moment) for moment in (early, Moment(fires, True), Moment(over, False))],
     )

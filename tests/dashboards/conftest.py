@@ -29,6 +29,7 @@ END_S = 1_760_000_000 // STEP_S * STEP_S  # any fixed time: Prometheus keeps 15 
 EVERY, LINUX = ServiceKind.EVERY, ServiceKind.LINUX
 # What few services have.
 OWN_KINDS = (
+    ServiceKind.DATABASE,
     ServiceKind.MESSAGING,
     ServiceKind.CIRCUIT_BREAKER,
     ServiceKind.EVENT_LOOP,

@@ -49,6 +49,7 @@ def test_every_alert_has_a_test_in_which_it_fires(generated: Path) -> None:
         assert any(alert.name in expr and window in expr for expr in fired), alert.name
     names = [case["name"] for case in document["tests"]]
     assert {"budget burn over 1h: at 14.4x", "budget burn over 1h: not at 14.3x"} <= set(names)
+    assert {"a ratio over services is weighted by traffic", "a service without errors records zero"} <= set(names)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,14 @@ def test_every_alert_has_a_test_in_which_it_fires(generated: Path) -> None:
         (" == 0\n", " == 1\n"),
         (" unless ", " and "),
         ("burns {{ $value", "burnt {{ $value"),
+        (
+            " or 0 * sum by (deployment_environment_name, service_name) (rate(http_server",
+            " or 1 * sum by (deployment_environment_name, service_name) (rate(http_server",
+        ),
+        (
+            " or 0 * sum by (deployment_environment_name, service_name, slo)",
+            " or 1 * sum by (deployment_environment_name, service_name, slo)",
+        ),
     ],
 )
 def test_the_generated_tests_notice_a_wrong_rule(promtool: Promtool, generated: Path, old: str, new: str) -> None:
@@ -69,7 +78,7 @@ def test_the_generated_tests_notice_a_wrong_rule(promtool: Promtool, generated: 
     assert old in text
     quick = yaml.safe_load((generated / TESTS).read_text())
     # The rows of hours take seconds each; what is broken here, the others notice.
-    quick["tests"] = [case for case in quick["tests"] if "budget" not in case["name"] or "over 1h" in case["name"]]
+    quick["tests"] = [case for case in quick["tests"] if "budget burn" not in case["name"] or "over 1h" in case["name"]]
     (generated / TESTS).write_text(yaml.safe_dump(quick))
     assert promtool("test", "rules", generated / TESTS).returncode == 0
     path.write_text(text.replace(old, new))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spanwise.standard import METRICS, Better, Kind, Metric, Role, ServiceKind
+from spanwise.standard import METRICS, Kind, Metric, Role, ServiceKind
 from spanwise_dashboards.board import Query
 from spanwise_dashboards.boards import all_boards
+from spanwise_dashboards.boards.own import own_metrics
 from spanwise_dashboards.boards.service import service
 from spanwise_dashboards.checks import check_boards
 from spanwise_dashboards.checks.round_trip import nothing_is_lost
@@ -111,24 +116,60 @@ def test_the_boards_have_no_findings() -> None:
     assert [str(finding) for finding in check_boards(documents)] == []
 
 
-@pytest.mark.parametrize("board", all_boards(), ids=lambda board: board.uid)
+OWN = own_metrics(
+    "orders",
+    tuple(
+        Metric(f"own_{kind.value}", kind, "{thing}", "A thing.", Role.RATE, ServiceKind.EVERY, labels=("region",))
+        for kind in Kind
+    ),
+)
+
+
+@pytest.mark.parametrize("board", [*all_boards(), OWN], ids=lambda board: board.uid)
 def test_grafanas_own_model_loses_nothing(board: Any) -> None:
     pytest.importorskip("grafana_foundation_sdk", reason="needs Python 3.11")
     assert [str(finding) for finding in nothing_is_lost(board.to_json())] == []
 
 
-def test_a_metric_added_to_the_standard_gets_its_panel_without_another_edit() -> None:
-    added = Metric(
-        "python_widgets_total", Kind.COUNTER, "{widget}", "Widgets made.", Role.RATE, ServiceKind.EVERY, Better.HIGHER
+ADDED_TO_THE_TABLE = """
+import importlib.util, json, sys
+from spanwise import standard
+
+added = standard.Metric(
+    "python_widgets_ratio", standard.Kind.GAUGE, "1", "Widgets in use.", standard.Role.SATURATION,
+    standard.ServiceKind.EVERY, standard.Better.HIGHER, domain=(0.0, 1.0),
+)
+standard.METRICS += (added,)
+standard.BY_NAME[added.name] = standard.BY_SERIES[added.name] = added
+
+from spanwise_dashboards.boards import all_boards
+from spanwise_dashboards.checks import check_boards
+
+spec = importlib.util.spec_from_file_location("generate", sys.argv[1])
+docs = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(docs)
+boards = [board.to_json() for board in all_boards()]
+panels = [panel for board in boards for panel in board["panels"] if "python_widgets_ratio" in json.dumps(panel)]
+lines = [line for line in docs.metrics_page().splitlines() if "python_widgets_ratio" in line]
+print(json.dumps({"panels": panels, "lines": lines, "findings": [str(one) for one in check_boards(boards)]}))
+"""
+
+
+def test_a_metric_added_to_the_standard_gets_panel_axis_and_line_in_the_docs_without_another_edit() -> None:
+    """In a process of its own, whose only difference is one more row in the table."""
+    page = Path(__file__).parents[2] / "docs/generate.py"
+    done = subprocess.run(
+        [sys.executable, "-c", ADDED_TO_THE_TABLE, str(page)], capture_output=True, text=True, check=True, timeout=120
     )
-    board = service("http://127.0.0.1:9411", (*METRICS, added))
-    (panel,) = (panel for panel in board.panels if panel.key == "runtime/python_widgets_total")
-    document = board.to_json()
-    (drawn,) = (one for one in document["panels"] if one["id"] == panel.id)
-    assert drawn["title"] == "Widgets"
-    assert drawn["fieldConfig"]["defaults"]["unit"] == "cps"
-    assert "Widgets made." in drawn["description"] and "Higher is better." in drawn["description"]
-    assert "rate(python_widgets_total{" in drawn["targets"][0]["expr"]
+    found = json.loads(done.stdout)
+    (panel,) = found["panels"]
+    assert panel["title"] == "Widgets ratio"
+    defaults = panel["fieldConfig"]["defaults"]
+    assert (defaults["unit"], defaults["min"], defaults["max"]) == ("percentunit", 0.0, 1.0)
+    assert "Widgets in use." in panel["description"] and "Higher is better." in panel["description"]
+    assert "sum by (instance) (python_widgets_ratio{" in panel["targets"][0]["expr"]
+    assert found["lines"] == ["| `python_widgets_ratio` | gauge | `1` |  | higher | every | Widgets in use. |"]
+    assert found["findings"] == []
 
 
 def test_every_measurement_of_the_standard_is_on_the_service_board() -> None:
