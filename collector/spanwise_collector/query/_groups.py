@@ -57,8 +57,9 @@ def groups(fields: Sequence[Field], binder: Binder) -> Groups:
         whole = whole or group.whole
         value = group.sql
         if _of_origin(field):
-            joins.append(binder.piece("joined_value", value=value, name=f"{name}_value").sql)
-            value = f"{name}_value"
+            joined = f"{name}_value"
+            joins.append(binder.piece("joined_value", value=value, name=joined).sql)
+            value = joined
         columns.append(binder.piece("named", value=value, name=name).sql)
     return Groups(names, tuple(columns), " ".join(joins), whole)
 

@@ -203,7 +203,8 @@ def test_a_query_that_takes_too_long_names_the_setting(new_collector: CollectorF
 def test_reading_takes_the_read_token_and_keeping_the_write_token(new_collector: CollectorFactory) -> None:
     tokens = {"SPANWISE_COLLECTOR_READ_TOKEN": "r", "SPANWISE_COLLECTOR_WRITE_TOKEN": "w"}
     collector = new_collector(**tokens).start()
-    read, write = {"authorization": "Bearer r"}, {"authorization": "Bearer w"}
+    read: dict[str, Any] = {"authorization": "Bearer r"}
+    write: dict[str, Any] = {"authorization": "Bearer w"}
     trace_id = new_trace_id()
     collector.send(payload(span(trace_id=trace_id)), **write)
     one = f"{API}/traces/{trace_id}"
