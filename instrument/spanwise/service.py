@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from spanwise import __version__, cardinality, health, last_metrics, logs, metrics, objectives, runtime, standard, tasks
+from spanwise import __version__, cardinality, databases, health, last_metrics, logs, metrics, objectives, runtime, standard, tasks
 from spanwise.admin import make_application, start_admin
 from spanwise.admin.guard import Guard
 from spanwise.configuration import INSTRUMENT_SETTINGS
@@ -294,6 +294,7 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport
     client = ClientRequests(sink, sampling, instruments.client_duration, redaction, w3c_only=w3c_only)
     for library in _CLIENTS:
         when_imported(library.MODULE, partial(library.hook, client=client))
+    when_imported(databases.MODULE, databases.hook)
 
     workers.when_forked(outage.after_fork)
     if exporter is not None:

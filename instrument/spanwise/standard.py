@@ -24,6 +24,8 @@ OTHER_METHOD = "_OTHER"
 
 # From a turn of a healthy loop to one that a probe gives up on.
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# The conventions' advice for db.client.operation.duration.
+DB_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 # Jobs last from milliseconds to hours: the HTTP buckets, and what is beyond them.
 TASK_BUCKETS = (*HTTP_BUCKETS, 30.0, 60.0, 300.0, 900.0, 3600.0)
 
@@ -71,6 +73,7 @@ class ServiceKind(Enum):
     EVERY = "every"  # every instrumented process, from its first scrape
     HTTP_SERVER = "http server"  # once it has answered a request
     HTTP_CLIENT = "http client"  # once it has made a request through an instrumented client
+    DATABASE = "database"  # once it has executed a statement through SQLAlchemy
     MESSAGING = "messaging"  # once it has run a task or sent a message
     CIRCUIT_BREAKER = "circuit breaker"  # once it has told spanwise.breakers of one
     EVENT_LOOP = "event loop"  # once an event loop of it has answered a request
@@ -140,6 +143,18 @@ HTTP_CLIENT_REQUEST_DURATION = Metric(
     labels=("http_request_method", "server_address", "server_port", "http_response_status_code", "error_type"),
     buckets=HTTP_BUCKETS,
     source="http.client.request.duration",
+)
+DB_CLIENT_OPERATION_DURATION = Metric(
+    name="db_client_operation_duration_seconds",
+    kind=Kind.HISTOGRAM,
+    unit="s",
+    description="Duration of statements that SQLAlchemy executed; error_type is empty when it went well.",
+    role=Role.DURATION,
+    had_by=ServiceKind.DATABASE,
+    better=Better.LOWER,
+    labels=("db_system_name", "db_operation_name", "error_type"),
+    buckets=DB_BUCKETS,
+    source="db.client.operation.duration",
 )
 MESSAGING_PROCESS_DURATION = Metric(
     name="messaging_process_duration_seconds",
@@ -373,6 +388,7 @@ METRICS: tuple[Metric, ...] = (
     HTTP_SERVER_REQUEST_DURATION,
     HTTP_SERVER_ACTIVE_REQUESTS,
     HTTP_CLIENT_REQUEST_DURATION,
+    DB_CLIENT_OPERATION_DURATION,
     MESSAGING_PROCESS_DURATION,
     MESSAGING_PROCESS_ACTIVE,
     MESSAGING_SENT,
