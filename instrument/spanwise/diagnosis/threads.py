@@ -105,13 +105,14 @@ class _Glance:
     at_ns: int
     stack: RawStack
     cpu_ns: int | None
+    native_id: int | None
 
 
 def _glance() -> dict[int, _Glance]:
     native = {thread.ident: thread.native_id for thread in threading.enumerate()}
     frames = current_frames()
     return {
-        ident: _Glance(time.monotonic_ns(), raw_stack(frame), cpu_ns(native.get(ident)))
+        ident: _Glance(time.monotonic_ns(), raw_stack(frame), cpu_ns(native.get(ident)), native.get(ident))
         for ident, frame in frames.items()
     }
 
@@ -125,6 +126,8 @@ def _look(
     answers: bool,
     tasks: Mapping[int, str],
 ) -> ThreadLook:
+    if first is not None and first.native_id != second.native_id:
+        first = None  # it has ended, and another thread has its number by now
     ran_ns = None
     if first is not None and first.cpu_ns is not None and second.cpu_ns is not None:
         ran_ns = second.cpu_ns - first.cpu_ns

@@ -4,9 +4,12 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from spanwise.diagnosis import threads
 from spanwise.diagnosis.threads import BLOCKED, RUNNABLE, WAITING, ThreadDump, ThreadLook, look
 from spanwise.profiling.locks import WAITS, TrackedLock
 
@@ -93,3 +96,23 @@ def test_text(dump: ThreadDump) -> None:
     assert "WAITING idle" in text
     assert "    at spin (" in text
     assert "waits for <TrackedLock made at" in text
+
+
+def test_a_thread_that_has_the_number_of_one_that_ended_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait, args=(20,), name="second")
+    thread.start()
+    before = threads._glance
+
+    def as_of_another() -> dict[int, Any]:
+        return {ident: replace(glance, native_id=1, cpu_ns=10**15) for ident, glance in before().items()}
+
+    glances = iter([as_of_another, before])
+    monkeypatch.setattr(threads, "_glance", lambda: next(glances)())
+    try:
+        found = next(each for each in look(0.0).threads if each.name == "second")
+    finally:
+        stop.set()
+        thread.join(10)
+    assert found.running is None
+    assert found.cpu_ms is not None and found.cpu_ms >= 0
