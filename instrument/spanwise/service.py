@@ -17,7 +17,19 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from spanwise import __version__, cardinality, databases, health, last_metrics, logs, metrics, objectives, runtime, standard, tasks
+from spanwise import (
+    __version__,
+    cardinality,
+    databases,
+    health,
+    last_metrics,
+    logs,
+    metrics,
+    objectives,
+    runtime,
+    standard,
+    tasks,
+)
 from spanwise.admin import make_application, start_admin
 from spanwise.admin.guard import Guard
 from spanwise.configuration import INSTRUMENT_SETTINGS

@@ -235,11 +235,12 @@ class Load:
 
 class Scrapes:
     """Scrapes every 200 ms: remembers every counter that went down, and the longest silence of the port while there
-    was a worker."""
+    was a worker; `lateness_s` is how much longer than asked for this machine let us sleep at most."""
 
     def __init__(self, server: Server, every_s: float = 0.2) -> None:
         self.decreases: list[str] = []
         self.longest_silence_s = 0.0
+        self.lateness_s = 0.0
         self.count = 0
         self._server = server
         self._every_s = every_s
@@ -266,6 +267,12 @@ class Scrapes:
                     self.decreases.append(f"{series}: {value} -> {now.get(series)}")
             highest.update(now)
             self._stopping.wait(self._every_s)
+            self.lateness_s = max(self.lateness_s, time.monotonic() - answered_at - self._every_s)
+
+    @property
+    def silence_allowed_s(self) -> float:
+        """Twice the promised second; where this machine is late for us it is later for workers, several in turn."""
+        return 2.0 + 10 * self.lateness_s
 
     def stop(self) -> None:
         self._stopping.set()
