@@ -32,6 +32,7 @@ _FEW_FILES = 4096
 _FULL_SHARE = 0.8
 _MANY_THREADS = 200
 _SHORT_TOKEN = 16
+_DAYS_OF_CERTIFICATE = 21
 _HIGH_RECURSION = 10_000
 # devguide.python.org/versions: the month after which a branch gets no security fixes.
 _END_OF_LIFE = {(3, 9): (2025, 10), (3, 10): (2026, 10), (3, 11): (2027, 10), (3, 12): (2028, 10), (3, 13): (2029, 10)}
@@ -170,6 +171,24 @@ def short_token() -> Iterator[str]:
     token = _setting("SPANWISE_ADMIN_TOKEN")
     if token is not None and len(token) < _SHORT_TOKEN:
         yield f"SPANWISE_ADMIN_TOKEN has {len(token)} characters"
+
+
+@lint_rule("certificate-ends", category=_SECURITY, name="A certificate ends soon")
+def certificate_ends() -> Iterator[str]:
+    """When the admin port's certificate ends, nobody who checks it gets in; renew it in time and restart."""
+    from spanwise.admin.certificates import ends_at
+
+    path = _setting("SPANWISE_ADMIN_TLS_CERT_FILE")
+    if path is None:
+        return
+    try:
+        left = ends_at(path) - datetime.datetime.now(datetime.UTC)
+    except (OSError, ValueError) as error:
+        yield f"the certificate of the admin port cannot be read: {getattr(error, 'strerror', None) or error}"
+        return
+    if left.days < _DAYS_OF_CERTIFICATE:
+        when = f"ends in {left.days} days" if left.days >= 0 else "has ended"
+        yield f"the certificate of the admin port {when}"
 
 
 @lint_rule("python-end-of-life", category=_SECURITY, name="Python without security fixes")
