@@ -94,6 +94,13 @@ FAULTS: dict[str, tuple[Callable[[Board], Any], str]] = {
         lambda b: b["templating"]["list"][1].update(query="label_values(build_info, service_version)"),
         "variable environment: the standard has no metric build_info",
     ),
+    "no data source variable": (lambda b: b["templating"]["list"].pop(0), "has no variable datasource"),
+    "variable asked once": (lambda b: b["templating"]["list"][1].update(refresh=1), "keeps its values when the time"),
+    "all values one by one": (lambda b: b["templating"]["list"][1].pop("allValue"), "sends all its values one by one"),
+    "another unit elsewhere": (
+        lambda b: panel(b)["fieldConfig"]["defaults"].update(unit="none"),
+        "unit none, min 0.0, thresholds [None]; Fleet / Requests has unit reqps",
+    ),
     "link to nowhere": (lambda b: b["links"][0].update(url="/d/spanwise-gone"), "which is not generated"),
     "link without a scheme": (lambda b: b["links"][0].update(url="example.org"), "neither a board's nor"),
     "link with an unknown variable": (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from spanwise_dashboards.checks import links, live, panels, queries, schema, structure
+from spanwise_dashboards.checks import links, live, panels, queries, schema, structure, variables
 from spanwise_dashboards.checks.finding import Finding, Json
 from spanwise_dashboards.checks.vocabulary import Vocabulary, standard
 from spanwise_dashboards.prometheus import Prometheus
@@ -30,6 +30,9 @@ CHECKS: tuple[Check, ...] = (
     panels.ref_ids_are_unique,
     panels.thresholds_ascend,
     panels.common_maximum_is_common,
+    variables.datasource_is_chosen,
+    variables.values_follow_the_time_range,
+    variables.all_is_a_pattern,
     queries.variables_exist,
     queries.window_follows_the_panel,
     queries.selectors_carry_the_environment,
@@ -50,11 +53,13 @@ def check_boards(documents: Iterable[Json], vocabulary: Vocabulary | None = None
     found: list[Finding] = []
     uids: set[str] = set()
     every_lead: dict[tuple[str, str, str], None] = {}
+    looks = panels.Looks()
     for document in documents:
         uids.add(str(document.get("uid")))
         every_lead.update(dict.fromkeys(links.leads(document)))
         for check in (*CHECKS, query_is_sound):
             found += [_ruled(check.__name__, one) for one in check(document)]
+        found += [_ruled("same_question_same_look", one) for one in looks.same_question_same_look(document)]
     return found + [_ruled("board_links_resolve", one) for one in links.board_links_resolve(uids, every_lead)]
 
 
@@ -66,7 +71,13 @@ def check_live(document: Json, prometheus: Prometheus, vocabulary: Vocabulary | 
 
 def rules() -> list[str]:
     """The names of all checks."""
-    return [*(check.__name__ for check in CHECKS), "query_is_sound", "board_links_resolve", "queries_return_data"]
+    return [
+        *(check.__name__ for check in CHECKS),
+        "query_is_sound",
+        "same_question_same_look",
+        "board_links_resolve",
+        "queries_return_data",
+    ]
 
 
 def _ruled(rule: str, finding: Finding) -> Finding:

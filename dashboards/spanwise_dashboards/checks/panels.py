@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,6 +10,8 @@ from spanwise_dashboards.checks.finding import Finding, Json, on_panel, panels_o
 from spanwise_dashboards.variables import variables_in
 
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+_SERIES = re.compile(r"\b([a-zA-Z_:][\w:]*)\{")
+_WITH_AN_AXIS = {"timeseries", "stat", "gauge", "bargauge"}
 _WITHOUT_DATA = {"alertlist", "row", "text"}
 
 
@@ -75,3 +78,25 @@ def common_maximum_is_common(board: Json) -> Iterator[Finding]:
                 yield on_panel(board, panel, f"the common maximum comes from query {ref_id}, which is not asked")
             elif repeated and repeated in variables_in(source.get("expr", "")):
                 yield on_panel(board, panel, f"the common maximum depends on the repeated variable {repeated}")
+
+
+class Looks:
+    """How panels look that ask for the same and are called the same, over all boards that are checked together: whoever
+    can read one can read the others."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, ...], tuple[str, str]] = {}
+
+    def same_question_same_look(self, board: Json) -> Iterator[Finding]:
+        """Unit, floor and thresholds; where an axis ends may depend on what is beside it."""
+        for panel in _with_data(board):
+            defaults = panel.get("fieldConfig", {}).get("defaults", {})
+            if panel.get("type") not in _WITH_AN_AXIS or not defaults.get("unit"):
+                continue
+            asked = " ".join(str(target.get("expr")) for target in panel.get("targets", []))
+            question = (str(panel.get("title")), *sorted(set(_SERIES.findall(asked))))
+            values = [step.get("value") for step in defaults.get("thresholds", {}).get("steps", [])]
+            look = f"unit {defaults['unit']}, min {defaults.get('min')}, thresholds {values}"
+            where, first = self._first.setdefault(question, (on_panel(board, panel, "").where, look))
+            if look != first:
+                yield on_panel(board, panel, f"has {look}; {where} has {first}")
