@@ -234,6 +234,7 @@ class Collector:
                     self._pool,
                     TraceSearch(self._pool, max_age_s),
                     settings["SPANWISE_COLLECTOR_QUERY_TIMEOUT"],
+                    settings["SPANWISE_COLLECTOR_MAX_SERIES"],
                 ),
                 minutes=Minutes(self._pool),
                 measures=Measures(self._pool),

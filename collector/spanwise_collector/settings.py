@@ -240,6 +240,15 @@ SETTINGS: tuple[Setting, ...] = (
         high=20_000,
         flag="--span-metrics-max",
     ),
+    Setting(
+        "SPANWISE_COLLECTOR_MAX_SERIES",
+        INTEGER,
+        "1000",
+        "The most series of one TraceQL metric; of more the largest are answered, and the answer says so.",
+        low=1,
+        high=100_000,
+        flag="--max-series",
+    ),
     # Sampling policy
     Setting(
         "SPANWISE_COLLECTOR_SAMPLING_RATE",

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 import spanwise
 from spanwise_collector.api import services
 from spanwise_collector.query import BadSearchError, parse_trace_id
+from spanwise_collector.tempo._metrics import query_instant, query_range
 from spanwise_collector.tempo._search import search as found_by
 from spanwise_collector.tempo._tags import tag_names, tag_values
 from spanwise_collector.tempo._trace import PROTOBUF, trace_v2, trace_v2_json
@@ -59,6 +60,16 @@ def trace_by_id(trace_id: str) -> ResponseReturnValue:
 @blueprint.get("/search")
 def search() -> ResponseReturnValue:
     return jsonify(found_by(services().traceql, request.args))
+
+
+@blueprint.get("/metrics/query_range")
+def metrics_range() -> ResponseReturnValue:
+    return jsonify(query_range(services().traceql, request.args))
+
+
+@blueprint.get("/metrics/query")
+def metrics_instant() -> ResponseReturnValue:
+    return jsonify(query_instant(services().traceql, request.args))
 
 
 @blueprint.get("/v2/search/tags")

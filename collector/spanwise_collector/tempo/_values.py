@@ -16,6 +16,13 @@ def key_values(shown: Iterable[Shown]) -> list[Json]:
     return [{"key": one.name, "value": value_of(one)} for one in shown]
 
 
+def label_values(labels: Iterable[Shown]) -> list[Json]:
+    """The same for the labels of a series, of which none may be missing."""
+    return [
+        {"key": one.name, "value": {"stringValue": "nil"} if one.type == "empty" else value_of(one)} for one in labels
+    ]
+
+
 def value_of(shown: Shown) -> Json:
     if shown.type in _NAMES:
         return {"stringValue": shown.raw.decode()}

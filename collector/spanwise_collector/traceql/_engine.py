@@ -9,21 +9,15 @@ from typing import Any
 
 from spanwise_collector.query import MAX_LIMIT, Binder, Json, Search, TraceSearch
 from spanwise_collector.store import ClientPool, QueryTimeoutError
+from spanwise_collector.traceql._metrics import COMPARE, metric_query
 from spanwise_collector.traceql._search import SpansetSearch, spanset_search
+from spanwise_collector.traceql._series import Series, compared_series, ranked, series_of
+from spanwise_collector.traceql._shown import Shown
 from spanwise_collector.traceql._spansets import Relation, Scope
-from spanwise_collector.traceql._tree import Attribute, Field, Filter, Intrinsic, Pipeline
+from spanwise_collector.traceql._tree import Attribute, Field, Filter, Intrinsic, Pipeline, Query, TraceQLError
 
 # The first page of candidates is as long as the answer; each next one four times as long.
 _PAGE_GROWTH = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A value as an answer shows it: `type` is that of an attribute, or status, kind or duration (nanoseconds)."""
-
-    name: str
-    type: str
-    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +46,22 @@ class FoundTrace:
     spansets: tuple[FoundSpanset, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundSeries:
+    """`message` says what is missing, "" where nothing is."""
+
+    series: list[Series]
+    message: str
+
+
 class TraceQL:
     """Runs queries. Thread-safe."""
 
-    def __init__(self, pool: ClientPool, search: TraceSearch, timeout_s: float) -> None:
+    def __init__(self, pool: ClientPool, search: TraceSearch, timeout_s: float, max_series: int) -> None:
         self._pool = pool
         self._search = search
         self._timeout_s = timeout_s
+        self._max_series = max_series
 
     def search(
         self, pipeline: Pipeline, limit: int, spans: int, start_ns: int | None, end_ns: int | None
@@ -110,6 +113,42 @@ class TraceQL:
             if trace["trace_id"] in by_trace:
                 spansets = by_trace[trace["trace_id"]].values()
                 yield FoundTrace(trace, tuple(_spanset(query, rows) for rows in spansets))
+
+    def metrics(self, query: Query, from_ns: int, step_ns: int, steps: int) -> FoundSeries:
+        """The series of a metrics query, in `steps` of `step_ns` from `from_ns` on.
+
+        Raises TraceQLError, BadPatternError, QueryTimeoutError.
+        """
+        metric = query.metric
+        if metric is None:
+            raise TraceQLError("this is no metrics query: a metric such as | rate() is missing at its end")
+        compiled = metric_query(query.pipeline, metric, step_ns)
+        self._check_patterns(compiled.patterns)
+        parameters = {
+            **compiled.parameters,
+            "from_ns": from_ns,
+            "to_ns": from_ns + steps * step_ns,
+            "step_ns": step_ns,
+            # One more than wanted tells whether there are more.
+            "series": self._max_series + 1,
+            "values": metric.top + 1,
+        }
+        if metric.function == COMPARE:
+            rows = self._pool.rows("traceql_compare", parameters, compiled.places)
+            return self._cut(list(compared_series(rows, metric.top)))
+        rows = self._pool.rows("traceql_metrics", parameters, compiled.places)
+        return self._cut(series_of(metric, compiled.labels, rows, steps), query)
+
+    def _cut(self, series: list[Series], query: Query | None = None) -> FoundSeries:
+        more = len(series) > self._max_series
+        message = (
+            f"only the {self._max_series} largest series are here (SPANWISE_COLLECTOR_MAX_SERIES):"
+            " group by less or add a filter"
+            if more
+            else ""
+        )
+        series = series[: self._max_series]
+        return FoundSeries(ranked(series, query.ranks) if query is not None else series, message)
 
     def tag_values(
         self, field: Attribute | Intrinsic, condition: Field | None, from_ns: int, to_ns: int, limit: int

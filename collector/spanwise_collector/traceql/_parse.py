@@ -245,7 +245,7 @@ class _ToTree(Transformer[Token, Any]):
     def unary(self, operator: Token, operand: Field) -> Field:
         if operator == "-" and isinstance(operand, Literal) and operand.type is Type.NUMBER:
             negative = -cast(float, operand.value)
-            return Literal(Type.NUMBER, negative, _at(operator), operand.is_duration)
+            return Literal(Type.NUMBER, negative, _at(operator), f"-{operand.text}", operand.is_duration)
         return Unary(str(operator), operand, _at(operator), _depth(operand))
 
     def attribute(self, token: Token) -> Attribute:
@@ -261,21 +261,27 @@ class _ToTree(Transformer[Token, Any]):
         return Intrinsic(name, str(token), _at(token))
 
     def literal(self, token: Token) -> Literal:
-        at = _at(token)
-        if token.type == "STRING":
-            return Literal(Type.STRING, _unescaped(token[1:-1]), at)
-        if token.type == "RAW_STRING":
-            return Literal(Type.STRING, str(token[1:-1]), at)
-        if token.type == "DURATION":
-            return Literal(Type.NUMBER, _in_range(_duration_ns(token), token), at, is_duration=True)
-        if token.type == "INTEGER":
-            return Literal(Type.NUMBER, _in_range(int(token), token), at)
-        if token.type == "FLOAT":
-            return Literal(Type.NUMBER, _finite(float(token), token), at)
-        if token.type == "NIL":
-            return Literal(Type.NIL, None, at)
-        kind, written = _KEYWORD_TYPES[token.type], str(token)
-        return Literal(kind, written == "true" if kind is Type.BOOLEAN else written, at)
+        kind, value = _typed(token)
+        return Literal(kind, value, _at(token), str(token), token.type == "DURATION")
+
+
+def _typed(token: Token) -> tuple[Type, str | int | float | bool | None]:
+    """The type and the value of a literal. Raises TraceQLError."""
+    written = str(token)
+    if token.type == "STRING":
+        return Type.STRING, _unescaped(written[1:-1])
+    if token.type == "RAW_STRING":
+        return Type.STRING, written[1:-1]
+    if token.type == "DURATION":
+        return Type.NUMBER, _in_range(_duration_ns(token), token)
+    if token.type == "INTEGER":
+        return Type.NUMBER, _in_range(int(token), token)
+    if token.type == "FLOAT":
+        return Type.NUMBER, _finite(float(token), token)
+    if token.type == "NIL":
+        return Type.NIL, None
+    kind = _KEYWORD_TYPES[token.type]
+    return kind, written == "true" if kind is Type.BOOLEAN else written
 
 
 def _duration_ns(token: Token) -> int:

@@ -25,6 +25,7 @@ from spanwise_collector.traceql._tree import (
     Pipeline,
     Select,
     Stage,
+    Unary,
 )
 
 # What an answer has in another place already.
@@ -86,12 +87,14 @@ def name_of(field: Attribute | Intrinsic) -> str:
 
 
 def written(field: Field) -> str:
-    """How the query writes it; an expression of several parts is only called so."""
-    if isinstance(field, Attribute | Intrinsic):
-        return field.text
+    """How the query writes it, but for white space and parentheses."""
     if isinstance(field, Aggregate):
         return f"{field.function}({written(field.of) if field.of is not None else ''})"
-    return "expression"
+    if isinstance(field, Unary):
+        return f"{field.operator}{written(field.operand)}"
+    if isinstance(field, Binary):
+        return f"{written(field.left)} {field.operator} {written(field.right)}"
+    return field.text
 
 
 def _duration_bound(

@@ -107,6 +107,10 @@ class Relation:
         for scope in ("resource", "instrumentation", "span", "event", "link"):
             self.value(self._columns.keys(scope))
 
+    def compared_attributes(self) -> str:
+        """The name of a column with an array of `(name, type, text)`, of what a comparison looks at."""
+        return self.value(piece("compared_attributes", resource=self._columns.compared_resource()))
+
     def number(self, of: Field) -> str:
         """The name of a column with a nullable double."""
         return self.value(self._expressions.number(of))

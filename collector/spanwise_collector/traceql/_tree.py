@@ -25,11 +25,12 @@ class Type(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """`value` of a duration is nanoseconds; of a status or kind its name; of nil None."""
+    """`value` of a duration is nanoseconds; of a status or kind its name; of nil None. `text` is how it is written."""
 
     type: Type
     value: str | int | float | bool | None
     at: int
+    text: str = ""
     is_duration: bool = False
 
 

@@ -84,6 +84,10 @@ class Columns:
         keys = piece("keys", column=_ORIGIN_COLUMNS[scope])
         return self._joined(("keys", scope), piece("origin_column", column=keys, name="$name"))
 
+    def compared_resource(self) -> str:
+        """An array of `(name, type, text)` of the resource's attributes."""
+        return self._joined(("compared", "resource"), piece("compared_resource", name="$name"))
+
     def at_origin(self, what: Attribute | Intrinsic) -> tuple[Value | None, Value] | None:
         """The field as a query of `origins` alone has it, and before it the span's own value that goes first.
 

@@ -233,3 +233,38 @@ SELECT * FROM (SELECT *, $aggregates FROM ($input)) WHERE $condition
 $function($value) OVER (PARTITION BY trace_id, grp) AS $name
 -- :projected  without the aggregates
 SELECT /*names*/ FROM ($input)
+-- :metric_rate
+[sum($weight) / $seconds]
+-- :metric_count_over_time
+[sum($weight)]
+-- :metric_histogram_over_time
+[sum($weight)]
+-- :metric_min_over_time
+[min($measured)]
+-- :metric_max_over_time
+[max($measured)]
+-- :metric_sum_over_time
+[sum($measured * $weight)]
+-- :metric_avg_over_time
+[sum($measured * $weight) / sum($weight)]
+-- :metric_quantile_over_time  exact: the least value that has the share of all weight up to it; weights count in thousandths
+quantilesExactWeighted($quantiles)($measured, toUInt64(round($weight * 1000)))
+-- :in_seconds
+($value / 1000000000)
+-- :bucket_pair  the power of two that a value is not above
+('double', toString(if($value > 0, exp2(ceil(log2($nanoseconds))) / $unit, 0)))
+-- :has_weight
+isNotNull($measured) AND ($weight > 0 OR $unweighted)
+-- :selected_then
+($condition) AND start_ns >= $start AND start_ns < $end
+-- :compared_attributes  the attributes and fields by which spans are compared
+arrayConcat(
+    arrayMap(a -> (concat('span.', a.key), a.type::String, a.value), arrayFilter(a -> a.type IN ('string', 'bool', 'int', 'double'), attributes)),
+    $resource,
+    [('name', 'string', name::String), ('kind', 'kind', kind::String), ('status', 'status', status_code::String)]
+)
+-- :compared_resource
+arrayMap(
+    a -> (concat('resource.', a.key), a.type::String, a.value),
+    arrayFilter(a -> a.type IN ('string', 'bool', 'int', 'double'), resource_attributes)
+) AS $name

@@ -19,6 +19,7 @@ from tests.collector.traceql.forest import forest, request_of
 AGE_NS = 40 * 3600 * SECOND
 TRACES = 120
 TIMEOUT_S = 60.0
+MAX_SERIES = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ def store_forest(store: Store, pool: ClientPool, seed: int, traces: int, age_ns:
     client = store.client()
     insert(client, b"".join(request_of(trace).SerializeToString() for trace in grown), f"forest-{seed}-{start_ns}")
     client.close()
-    traceql = TraceQL(pool, TraceSearch(pool, 7 * 86_400), TIMEOUT_S)
+    traceql = TraceQL(pool, TraceSearch(pool, 7 * 86_400), TIMEOUT_S, MAX_SERIES)
     return Stored(traceql, grown, start_ns, start_ns + 31 * SECOND)
 
 
