@@ -15,7 +15,7 @@ from typing import Any
 import requests
 import yaml
 
-from spanwise.standard import BY_NAME, BY_SERIES, TARGET_INFO, Better, Kind, Metric, Role, ServiceKind
+from spanwise.standard import BY_NAME, BY_SERIES, SLO_OBJECTIVE, TARGET_INFO, Better, Kind, Metric, Role, ServiceKind
 from spanwise_dashboards.progress import Progress
 from spanwise_dashboards.prometheus import Prometheus
 from spanwise_dashboards.prometheus_metrics import PROMETHEUS_METRICS
@@ -149,12 +149,14 @@ def from_prometheus(prometheus: Prometheus) -> list[Service]:
     infos = prometheus.instant(f"group by (service_name, service_version, spanwise_owner) ({TARGET_INFO.name})")
     records = {rule.record for rule in recording_rules()} | {metric.name for metric in PROMETHEUS_METRICS}
     series = prometheus.instant('group by (__name__, service_name) ({service_name!=""})')
+    objectives = prometheus.instant(f"group by (service_name, slo) ({SLO_OBJECTIVE.name})")
     scraped = prometheus.metadata()
     services: dict[str, dict[str, Any]] = {}
     for info in infos:
         labels = info["metric"]
         entry = services.setdefault(
-            labels["service_name"], {"name": labels["service_name"], "versions": set(), "names": set()}
+            labels["service_name"],
+            {"name": labels["service_name"], "versions": set(), "names": set(), "slos": set()},
         )
         entry["versions"].add(labels.get("service_version", ""))
         entry["owner"] = labels.get("spanwise_owner", "")
@@ -162,6 +164,9 @@ def from_prometheus(prometheus: Prometheus) -> list[Service]:
         name, service = one["metric"].get("__name__", ""), one["metric"]["service_name"]
         if service in services and name not in BY_SERIES and name not in records:
             services[service]["names"].add(name)
+    for one in objectives:
+        if one["metric"].get("service_name") in services:
+            services[one["metric"]["service_name"]]["slos"].add(one["metric"].get("slo", ""))
     for entry in services.values():
         entry["metrics"] = list(_scraped(entry.pop("names"), scraped))
     return _sorted(_service(prometheus.url, entry) for entry in services.values())

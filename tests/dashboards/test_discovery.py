@@ -42,6 +42,7 @@ def test_a_declared_metric_gets_its_panel_with_what_it_says_of_itself(tmp_path: 
         ("orders_placed_total", Kind.COUNTER, Better.HIGHER, ("region",))
     ]
     (board,) = own_boards([service])
+    assert board.description.endswith("Owner: team.")
     (panel,) = board.panels
     assert "Orders accepted." in panel.description and "Higher is better." in panel.description
     assert "sum by (region) (rate(orders_placed_total{" in panel.queries[0].expr

@@ -13,12 +13,13 @@ import requests
 import yaml
 
 from spanwise.command import main
-from spanwise.standard import ServiceKind
+from spanwise.standard import Kind, ServiceKind
 from spanwise_dashboards import slo
 from spanwise_dashboards.alerts import BURN, Alert, alerts
 from spanwise_dashboards.board import Board
-from spanwise_dashboards.boards import all_boards
+from spanwise_dashboards.boards import all_boards, own_boards
 from spanwise_dashboards.data_sources import TRACE_KINDS
+from spanwise_dashboards.discovery import discover
 from spanwise_dashboards.rules import recording_rules
 from tests.browser import Browser
 
@@ -135,6 +136,23 @@ def test_every_panel_is_drawn_with_data_where_the_service_has_any(
         assert drawn >= len(board.panels) and tab.errors == []
     # The store runs no tasks and holds no circuit breakers; everything else has something to show.
     assert set(empty) <= may_be_empty(board, kinds)
+
+
+@pytest.mark.parametrize("source", ["collector", "prometheus"])
+def test_what_services_declare_is_discovered_and_gets_a_sound_board(
+    stack: Any, wait_until: Callable[..., None], source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait_until(lambda: stack.series('orders_placed_total{service_name="orders"}'), WAIT_S, "no order was counted")
+    found = {one.name: one for one in discover(source, stack.collector, stack.app("prometheus"))}
+    orders = found["orders"]
+    placed = next(metric for metric in orders.metrics if metric.name == "orders_placed_total")
+    assert placed.kind is Kind.COUNTER and placed.description
+    assert orders.versions and orders.owner
+    assert orders.slos == (("checkout-latency",) if source == "prometheus" else ())
+    addresses = ("--collector-url", stack.collector, "--prometheus-url", stack.app("prometheus"))
+    assert main(["dashboards", "check", "--services", source, *addresses]) == 0
+    boards = len(all_boards()) + len(list(own_boards(found.values())))
+    assert f"{boards} boards" in capsys.readouterr().err and boards > len(all_boards())
 
 
 def test_a_trace_source_of_grafana_is_answered(stack: Any, wait_until: Callable[..., None]) -> None:

@@ -57,4 +57,4 @@ def own_boards(services: Iterable[Service]) -> Iterator[Board]:
     for one in services:
         metrics = tuple(metric for metric in one.metrics if metric.name not in COLLECTOR_BY_NAME)
         if metrics:
-            yield own_metrics(one.name, metrics)
+            yield own_metrics(one.name, metrics, one.owner, one.slos)

@@ -26,8 +26,11 @@ def own_uid(service: str) -> str:
     return f"{_PREFIX}{plain[: _LONGEST - len(_PREFIX) - 9]}-{digest}"
 
 
-def own_metrics(service: str, metrics: tuple[Metric, ...]) -> Board:
+def own_metrics(service: str, metrics: tuple[Metric, ...], owner: str = "", slos: tuple[str, ...] = ()) -> Board:
     """A counter's growth, a gauge's level, a histogram's p99; split by the first label where there is one."""
+    about = [f"What {service} declares itself, one panel for each metric."]
+    about += [f"Owner: {owner}."] if owner else []
+    about += [f"Objectives, on the board SLO: {', '.join(slos)}."] if slos else []
     panels = [
         time_series(f"own/{metric.name}", [Series(default_measure(metric), ONE_SERVICE, metric.labels[:1])])
         for metric in metrics
@@ -36,7 +39,7 @@ def own_metrics(service: str, metrics: tuple[Metric, ...]) -> Board:
     return Board(
         uid=own_uid(service),
         title=f"{service}: own metrics",
-        description=f"What {service} declares itself, one panel for each metric.",
+        description=" ".join(about),
         variables=(DATASOURCE, ENVIRONMENT, name_of(service), SERVICE_VERSION),
         sections=(Section("own", "Own metrics", lines),),
         links=links.to_boards(""),
