@@ -82,6 +82,7 @@ def _entry(each: Route) -> dict[str, Any]:
         "group": each.group,
         "summary": each.summary,
         "parameters": list(each.parameters),
+        "example": each.shown_example,
     }
 
 
