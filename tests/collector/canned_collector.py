@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
+from spanwise_collector.query import Analysis
 from spanwise_collector.web import blueprint
 
 MS = 1_000_000  # nanoseconds
@@ -155,4 +156,8 @@ class CannedCollector:
     def _trace(self, wanted: str) -> dict[str, Any] | tuple[dict[str, str], int] | Response:
         if wanted not in self.traces:
             return {"error": "there is no such trace"}, 404
-        return {"trace_id": wanted, "spans": list(self.traces[wanted])}
+        spans = list(self.traces[wanted])
+        analysis = Analysis()
+        for one in spans:
+            analysis.add(one)
+        return {"trace_id": wanted, "spans": spans, "analysis": analysis.result()}

@@ -325,3 +325,36 @@ def test_it_fits_the_window_in_both_themes(
         dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 21)"
         assert dark == (theme == "dark")
         assert tab.errors == []
+
+
+def test_the_critical_path_is_marked_and_summed_up(browser: Browser, collector: CannedCollector) -> None:
+    with browser.open(collector.add(*family())) as tab:
+        wait_for_rows(tab, "root", "first", "grandchild", "second")
+        marks = "row => [...row.querySelectorAll('.critical')].map(mark => mark.style.left + ' ' + mark.style.width)"
+        assert tab.evaluate(f"{ROWS}.map({marks})") == [
+            ["0% 10%", "50% 10%", "90% 10%"],
+            ["10% 10%", "30% 20%"],
+            ["20% 10%"],
+            ["60% 30%"],
+        ]
+        heading = text(tab, "#trace-facts")
+        assert "Waited for" in heading
+        assert heading.index("catalog\n40.0 ms") < heading.index("gateway\n30.0 ms")
+        tab.press("ArrowDown")
+        tab.wait("!document.getElementById('span-details').hidden")
+        assert "Waited for\n30.0 ms 30.0 % of the trace" in text(tab, "#span-details")
+        assert "clock skew" not in heading
+
+
+def test_a_skewed_clock_is_said_and_its_bar_stands_where_it_was_written(
+    browser: Browser, collector: CannedCollector
+) -> None:
+    skewed = span(2, 1, name="call", start_ms=100, duration_ms=50, service="catalog")
+    with browser.open(collector.add(span(1, name="root", duration_ms=100), skewed)) as tab:
+        wait_for_rows(tab, "root", "call")
+        assert "clock skew" in text(tab, "#trace-facts")
+        lane = "document.querySelectorAll('.span-row')[1]"
+        assert tab.evaluate(f"{lane}.querySelector('.bar').style.left") == tab.evaluate(
+            f"{lane}.querySelector('.critical').style.left"
+        )
+        assert tab.errors == []

@@ -20,7 +20,7 @@ class Analysis:
         self._nodes: list[Node] = []
         self._services: list[str] = []
         # By the identity of the attributes, which many spans share; they are kept, so that it stays theirs.
-        self._processes: dict[int, tuple[list[Json], str]] = {}
+        self._processes: dict[tuple[str, int], tuple[list[Json], str]] = {}
 
     def add(self, span: Json) -> None:
         start_ns = int(span["start_unix_nano"])
@@ -68,9 +68,10 @@ class Analysis:
     def _process(self, span: Json) -> str:
         """The service, and where it ran as exactly as the resource says."""
         attributes = span["resource"]["attributes"]
-        known = self._processes.get(id(attributes))
+        key = (span["service"], id(attributes))
+        known = self._processes.get(key)
         if known is None:
             values: dict[str, Any] = {one["key"]: one["value"] for one in attributes}
             place = next((f"{key}={values[key]}" for key in _PROCESS if values.get(key)), "")
-            known = self._processes[id(attributes)] = (attributes, f"{span['service']} {place}")
+            known = self._processes[key] = (attributes, f"{span['service']} {place}")
         return known[1]

@@ -1,6 +1,7 @@
 // The panel about the selected span: everything that was received of it, with types, nothing left out.
 
 import { attributeTable } from "./attributes.js";
+import { criticalDuration } from "./critical-path.js";
 import { badge, copyButton, counted, element, serviceChip } from "./dom.js";
 import { formatDuration, formatTime } from "./time-format.js";
 
@@ -38,6 +39,7 @@ function facts(node, tree) {
   const rows = [
     ["Start", `+${formatDuration(node.offset)}`, formatTime(BigInt(span.start_unix_nano))],
     ["Duration", formatDuration(span.duration_ns), share(span.duration_ns, tree.duration)],
+    ["Waited for", ...waitedFor(node, tree)],
     ["Adjusted count", number(span.adjusted_count), adjusted(span.adjusted_count)],
   ];
   const list = rows.map(([name, value, note]) => [
@@ -50,6 +52,12 @@ function facts(node, tree) {
   if (flags) list.push([element("dt", { textContent: "Flags" }), element("dd", { textContent: flags })]);
   if (span.trace_state) list.push([element("dt", { textContent: "Trace state" }), element("dd", {}, code(span.trace_state))]);
   return element("dl", { className: "facts" }, ...list.flat());
+}
+
+// On the critical path: how long the trace waited for this span alone.
+function waitedFor(node, tree) {
+  const duration = criticalDuration(node);
+  return duration ? [formatDuration(duration), share(duration, tree.duration)] : ["not", "on the critical path"];
 }
 
 function code(text) {

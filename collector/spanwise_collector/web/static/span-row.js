@@ -1,5 +1,6 @@
 // One row of the waterfall: the span's name in the tree, its bar on the time axis, and the duration beside the bar.
 
+import { criticalMarks } from "./critical-path.js";
 import { element } from "./dom.js";
 import { serviceColorClass } from "../look/service-color.js";
 import { isError, LOOP, ORPHAN } from "./span-tree.js";
@@ -82,7 +83,7 @@ function laneCell(node, view) {
   const bar = element("div", { className: "bar" });
   bar.style.left = `${100 * shown.left}%`;
   bar.style.width = `${100 * (shown.right - shown.left)}%`;
-  lane.append(bar, label(formatDuration(node.span.duration_ns), shown, view.width));
+  lane.append(bar, ...criticalMarks(node, view), label(formatDuration(node.span.duration_ns), shown, view.width));
   for (const event of node.span.events.slice(0, MANY_EVENTS)) {
     const at = share(Number(BigInt(event.time_unix_nano) - view.start));
     if (at >= 0 && at <= 1) lane.append(eventTick(event, at));

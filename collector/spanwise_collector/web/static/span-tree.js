@@ -1,5 +1,6 @@
 // The spans of one trace as a tree, shown as it was received: a span whose parent is missing stands at the top and
-// says so, and times stay what the services wrote, even where clocks disagree.
+// says so, and times stay what the services wrote, even where clocks disagree (critical-path.js has what the collector made
+// of them).
 
 /** How a span came to stand at the top of the tree. */
 export const ROOT = "root";

@@ -5,6 +5,7 @@ import { isError } from "./span-tree.js";
 import { formatDuration, formatTime, isoTime } from "./time-format.js";
 
 const SERVICES_SHOWN = 12;
+const WAITED_FOR_SHOWN = 3;
 
 /** Fills the heading and the line of facts under it; `jsonUrl` is the same trace as JSON. */
 export function showHeading(title, facts, tree, jsonUrl) {
@@ -18,6 +19,7 @@ export function showHeading(title, facts, tree, jsonUrl) {
     fact("Took", element("strong", { textContent: formatDuration(tree.duration) })),
     fact("Spans", element("span", {}, spans.length.toLocaleString("en"), ...oddities(tree, spans))),
     fact("Services", services(spans)),
+    tree.criticalServices.length ? fact("Waited for", waitedFor(tree.criticalServices)) : "",
     fact("Trace", traceId(spans[0].trace_id, jsonUrl)),
   );
 }
@@ -32,8 +34,23 @@ function oddities(tree, spans) {
   return [
     failed ? badge(counted(failed, "error"), "danger") : null,
     tree.orphans ? badge(`${tree.orphans} without their parent`, "warning", late) : null,
+    tree.skewed ? badge("clock skew", "warning", skewText(tree.skewed)) : null,
     tree.roots > 1 ? badge(`${tree.roots} roots`, "warning", "More than one span of this trace says that it has no parent.") : null,
   ];
+}
+
+function skewText(count) {
+  return `${counted(count, "span")} not within the caller, so clocks disagree. Bars stand where the services wrote them.`;
+}
+
+// The critical path by service: whom the trace waited for, longest first.
+function waitedFor(critical) {
+  const title = "At every moment the one span that the trace waited for: the critical path, marked under the bars.";
+  const shown = critical
+    .slice(0, WAITED_FOR_SHOWN)
+    .map(({ name, duration_ns: duration }) => element("span", { className: "waited-for" }, serviceChip(name), formatDuration(duration)));
+  const rest = critical.length - WAITED_FOR_SHOWN;
+  return element("span", { className: "fact-services", title }, ...shown, rest > 0 ? element("span", { className: "muted", textContent: `+${rest}` }) : null);
 }
 
 function services(spans) {

@@ -1,6 +1,7 @@
 // The page of one trace: fetches it, waits for it when it is not there yet, and follows it while it is young.
 
 import { Api, ApiError } from "./api.js";
+import { bringOntoTree } from "./critical-path.js";
 import { Minimap } from "./minimap.js";
 import { showDetails } from "./span-details.js";
 import { buildTree } from "./span-tree.js";
@@ -23,10 +24,10 @@ let spanCount = 0;
 
 async function load(firstTried) {
   try {
-    const { spans } = await api.trace(traceId);
+    const { spans, analysis } = await api.trace(traceId);
     byId("missing").hidden = true;
     byId("notice").hidden = true;
-    if (spans.length !== spanCount) show(spans);
+    if (spans.length !== spanCount) show(spans, analysis);
     if (isYoung()) setTimeout(() => load(Date.now()), RETRY_MS);
   } catch (error) {
     if (tree) notice(`${error.message} What is shown may not be all.`);
@@ -36,10 +37,11 @@ async function load(firstTried) {
   }
 }
 
-function show(spans) {
+function show(spans, analysis) {
   const first = tree === null;
   spanCount = spans.length;
   tree = buildTree(spans);
+  bringOntoTree(tree, spans, analysis);
   showHeading(byId("trace-title"), byId("trace-facts"), tree, `${page.dataset.api}/traces/${traceId}`);
   byId("trace-body").hidden = false;
   waterfall.show(tree);
