@@ -51,6 +51,8 @@ def watch_log() -> None:
 
     def keep(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
+        if record.name is None:
+            return record  # an empty one of logging.makeLogRecord, which its maker fills; nothing was logged
         try:
             _lines.append(_line(record))
         except Exception:  # arguments that do not fit the message: logging itself will say so

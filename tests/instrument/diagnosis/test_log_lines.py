@@ -58,6 +58,11 @@ def test_arguments_that_do_not_fit_harm_nobody(monkeypatch: pytest.MonkeyPatch) 
     assert lines() == []
 
 
+def test_a_record_that_was_only_made_is_no_line() -> None:
+    logging.makeLogRecord({"name": "made", "msg": "elsewhere", "levelno": 40})
+    assert lines() == []
+
+
 def test_watching_twice_keeps_each_line_once() -> None:
     watch_log()
     log.warning("once")
