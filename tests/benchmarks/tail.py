@@ -3,7 +3,7 @@
 Interleaved rounds of separate processes: idle (neither exporter nor scrape), ours, and OpenTelemetry's
 BatchSpanProcessor with its OTLP exporter beside prometheus-client's generate_latest. Medians over rounds.
 
-    python tail.py [--rounds 3] [--seconds 5]
+    python tail.py [--rounds 3] [--seconds 5] [--quick]
 
 Prints one JSON object.
 """
@@ -36,10 +36,13 @@ def medians(rounds: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--quick", action="store_true", help="a first impression in half a minute")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 1, 2.0
     sink = subprocess.Popen(
         [sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

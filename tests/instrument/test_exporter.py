@@ -78,6 +78,23 @@ def test_requests_are_further_apart_while_spans_keep_coming() -> None:
     assert sent[1] - sent[0] >= 0.4
 
 
+def test_what_ends_during_a_post_waits_for_company() -> None:
+    sizes: list[int] = []
+    export: Export
+
+    def send(body: bytes) -> None:
+        sizes.append(len(body))
+        if len(sizes) < 20:
+            export.make_spans(1)
+
+    export = Export(FunctionTransport(send), delay_s=0.2)
+    export.make_spans(1)
+    until(lambda: sizes)
+    time.sleep(0.1)
+    assert len(sizes) == 1
+    export.exporter.shutdown(0.1)
+
+
 @pytest.mark.parametrize(("delay_s", "steady_s"), [(0.2, 1.0), (0.01, 0.05), (0.0, 0.0), (0.7, 1.0), (5.0, 5.0)])
 def test_how_far_apart(delay_s: float, steady_s: float) -> None:
     assert ExportLimits(1, 1, delay_s, 1.0).steady_s == pytest.approx(steady_s)

@@ -138,13 +138,18 @@ class SpanExporter(SpanProcessor):
             self._hurry.clear()
             self._drain()
             drained_at = time.monotonic()
-        self._drain()
+        while self._queue and not self._is_over():
+            self._drain()
 
     def _drain(self) -> None:
+        """Exports what waits now. What comes meanwhile waits for company of its own: else a service that is busy would
+        send batches of the few spans that end during a post, one after the other without end."""
         self._busy = True
+        left = len(self._queue)
         try:
-            while self._queue and not self._is_over():
+            while left > 0 and not self._is_over():
                 batch = self._take()
+                left -= len(batch)
                 try:
                     self._export(batch)
                 except Exception:
