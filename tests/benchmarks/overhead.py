@@ -10,7 +10,9 @@ a process' memory makes it some per cent faster or slower than the next one of t
 `added_cpu_us` is the median over rounds of the difference to the bare variant of the same round, `x_bare` of the ratio;
 `quartiles_us` are those of the difference. All variants are treated alike.
 
-    python overhead.py [--processes 5] [--rounds 5] [--requests 2000] [--suites flask,fastapi,requests] [--quick]
+    python overhead.py [--processes 5] [--rounds 5] [--requests 2000] [--suites flask,fastapi,requests,admin] [--quick]
+
+In the suite `admin` the bare variant is the instrumented service without its admin port, beside one that nobody asks.
 
 Prints a line of JSON for each suite and, last, one object with all of them.
 """
@@ -33,6 +35,7 @@ SUITES = {
     "flask": ["bare", *(f"ours_{r}" for r in RATES), *(f"otel_{r}" for r in RATES), "promflask", "usual"],
     "fastapi": ["bare", *(f"ours_{r}" for r in RATES), *(f"otel_{r}" for r in RATES), "promfastapi", "usual"],
     "requests": ["bare", *(f"ours_{r}" for r in RATES), *(f"otel_{r}" for r in RATES)],
+    "admin": ["bare", "idle"],
 }
 PROMISED_US = {"ours_0": 25, "ours_0.1": 30, "ours_1.0": 90}
 PROMISED_CLIENT_US = {"ours_0": 10}
@@ -128,6 +131,8 @@ def beside(taken: list[float], bare: list[float]) -> dict[str, object]:
 
 
 def summary(suite: str, variants: dict[str, dict[str, Any]]) -> dict[str, object]:
+    if suite == "admin":
+        return {"suite": suite, "variants": variants}
     ours = variants["ours_0.1"]["added_cpu_us"]
     theirs = variants["usual" if "usual" in variants else "otel_0.1"]["added_cpu_us"]
     return {
@@ -143,7 +148,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=5, help="of each variant, one after the other")
     parser.add_argument("--rounds", type=int, default=5, help="of each process")
     parser.add_argument("--requests", type=int, default=2000, help="of each round")
-    parser.add_argument("--suites", default="flask,fastapi,requests")
+    parser.add_argument("--suites", default="flask,fastapi,requests,admin")
     parser.add_argument("--quick", action="store_true", help="a first impression in a minute")
     options = parser.parse_args()
     if options.quick:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -185,7 +186,13 @@ def requests_suite(variant: str, sink: str) -> tuple[Callable[[], None], Flush]:
     return lambda: session.get("http://127.0.0.1:8080/hello").close(), flush
 
 
-SUITES = {"flask": flask_suite, "fastapi": fastapi_suite, "requests": requests_suite}
+def admin_suite(variant: str, sink: str) -> tuple[Callable[[], None], Flush]:
+    """The same service without its admin port (bare), and with one that nobody asks."""
+    os.environ["SPANWISE_ADMIN_LISTEN"] = "false" if variant == "bare" else "true"
+    return flask_suite("ours_0.1", sink)
+
+
+SUITES = {"flask": flask_suite, "fastapi": fastapi_suite, "requests": requests_suite, "admin": admin_suite}
 
 
 def main() -> None:
