@@ -119,6 +119,10 @@ def _traces_parser() -> argparse.ArgumentParser:
     search.add_argument("--max-duration", metavar="DURATION", help="at most so long")
     search.add_argument("-e", "--error", action="store_true", help="with a failed span")
     search.add_argument("--since", metavar="DURATION", type=_duration, help="begun in the last 15m, 2h, ...")
+    search.add_argument(
+        "-w", "--filter", action="append", metavar="TEXT", help="with a span that fits, such as 'span.cart.items > 3'"
+    )
+    search.add_argument("--sort", choices=("start", "duration", "span_count", "error_count"), help="what comes first")
     search.add_argument("-n", "--limit", type=int, default=20, help="how many (20, at most 500)")
     search.add_argument("-f", "--follow", action="store_true", help="go on with new ones, oldest first, until Ctrl-C")
 

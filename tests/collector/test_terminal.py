@@ -55,6 +55,16 @@ def test_json_is_a_line_for_each(golden: dict[str, GoldenTrace], collector: Runn
     assert {"name": "golden-page"} in [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def test_filters_and_orders(golden: dict[str, GoldenTrace], collector: RunningCollector) -> None:
+    found = traces(collector.url, "--json", "-w", "span.yes = true and span.half < 1", "-w", "resource.replicas = 3")
+    assert [json.loads(line)["trace_id"] for line in found.stdout.splitlines()] == [golden["typed"].trace_id]
+    found = traces(collector.url, "--json", "--since", "1h", "--sort", "duration", "-n", "5")
+    lengths = [json.loads(line)["duration_ns"] for line in found.stdout.splitlines()]
+    assert len(lengths) == 5 and lengths == sorted(lengths, reverse=True)
+    wrong = traces(collector.url, "-w", "span.yes ==")
+    assert wrong.returncode == 1 and len(wrong.stderr.splitlines()) == 1, wrong.stderr
+
+
 def test_a_trace_is_a_tree_with_a_waterfall(golden: dict[str, GoldenTrace], collector: RunningCollector) -> None:
     done = traces(collector.url, "show", golden["plain"].trace_id)
     lines = done.stdout.splitlines()

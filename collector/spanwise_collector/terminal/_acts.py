@@ -56,6 +56,7 @@ def _asked(act: Act) -> Callable[[Namespace], int]:
 def search(asked: Client, arguments: Namespace) -> int:
     """Exit code 1 where nothing was found, so that scripts can ask."""
     if arguments.follow:
+        arguments.sort = None  # what is new comes in the order in which it began
         return _follow(asked, arguments)
     found = asked.json("/api/spanwise/traces", **_query(arguments))["traces"]
     if not found:
@@ -129,6 +130,8 @@ def _query(arguments: Namespace) -> dict[str, object]:
         "max_duration": arguments.max_duration,
         "error": "true" if arguments.error else None,
         "start": time.time_ns() - int(parse_duration(since) * 1e9) if since else None,
+        "filter": arguments.filter,
+        "sort": arguments.sort,
         "limit": arguments.limit,
     }
 
