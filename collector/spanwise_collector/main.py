@@ -205,7 +205,10 @@ class Collector:
         self._linker = Linker(self._store, self._feeder.inserts)
         self._retention = Retention(self._store, max_age_s, settings["SPANWISE_COLLECTOR_RETENTION_SIZE"])
         self._pool = ClientPool(
-            self._store, settings["SPANWISE_COLLECTOR_MAX_QUERIES"], settings["SPANWISE_COLLECTOR_QUERY_TIMEOUT"]
+            self._store,
+            settings["SPANWISE_COLLECTOR_MAX_QUERIES"],
+            settings["SPANWISE_COLLECTOR_QUERY_TIMEOUT"],
+            settings["SPANWISE_COLLECTOR_MAX_ROWS"],
         )
         self._span_metrics = SpanMetrics(self._pool, settings["SPANWISE_COLLECTOR_SPAN_METRICS_MAX"])
         REGISTRY.register(self._span_metrics)

@@ -114,7 +114,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SPANWISE_COLLECTOR_RETENTION_SIZE",
         SIZE,
         "10GB",
-        "How much disk the store may take; beyond it the oldest day goes.",
+        "How much disk the store may take; beyond it the oldest minutes go.",
         low=100_000_000,
         flag="--retention-size",
     ),
@@ -229,6 +229,14 @@ SETTINGS: tuple[Setting, ...] = (
         low=1,
         high=64,
         flag="--max-queries",
+    ),
+    Setting(
+        "SPANWISE_COLLECTOR_MAX_ROWS",
+        INTEGER,
+        "1000000",
+        "The most rows of one query's result; more is answered 400. One trace may have more spans.",
+        low=1000,
+        flag="--max-rows",
     ),
     Setting(
         "SPANWISE_COLLECTOR_SPAN_METRICS_MAX",

@@ -14,7 +14,9 @@ from spanwise_collector.store import (
     ClientPool,
     NotOpenError,
     QueryCancelledError,
+    QueryMemoryError,
     QueryTimeoutError,
+    QueryTooLargeError,
     Store,
     asking,
 )
@@ -29,6 +31,7 @@ def queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "echo.sql").write_text("SELECT {text:String}, {list:Array(String)}")
     (tmp_path / "match.sql").write_text("SELECT match('a', {pattern:String})")
     (tmp_path / "many.sql").write_text("SELECT number FROM numbers({count:UInt32})")
+    (tmp_path / "hungry.sql").write_text("SELECT length(groupArray(number)) FROM numbers(200000000)")
     (tmp_path / "wrong.sql").write_text("SELECT no_such_column")
     return tmp_path
 
@@ -139,3 +142,17 @@ def test_a_budget_is_a_lower_limit(pool: ClientPool, queries: Path) -> None:
 def test_a_bad_pattern_says_why(pool: ClientPool, queries: Path) -> None:
     with pytest.raises(BadPatternError, match=r"not a regular expression \(RE2\): missing \)"):
         pool.rows("match", {"pattern": "("})
+
+
+def test_too_many_rows_name_the_setting_but_not_in_blocks(store: Store, queries: Path) -> None:
+    pool = ClientPool(store, size=1, timeout_s=10, max_rows=1000)
+    assert len(pool.rows("many", {"count": 1000})) == 1000
+    with pytest.raises(QueryTooLargeError, match=r"1000 \(SPANWISE_COLLECTOR_MAX_ROWS\)"):
+        pool.rows("many", {"count": 1001})
+    assert sum(len(block) for block in pool.blocks("many", {"count": 1001})) == 1001
+    pool.close()
+
+
+def test_too_much_memory_names_the_setting(pool: ClientPool, queries: Path) -> None:
+    with pytest.raises(QueryMemoryError, match="SPANWISE_COLLECTOR_MEMORY"):
+        pool.rows("hungry")

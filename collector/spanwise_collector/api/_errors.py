@@ -17,7 +17,9 @@ from spanwise_collector.store import (
     NotOpenError,
     PinLimitError,
     QueryCancelledError,
+    QueryMemoryError,
     QueryTimeoutError,
+    QueryTooLargeError,
 )
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(BadSearchError)
     @app.errorhandler(BadPatternError)
+    @app.errorhandler(QueryTooLargeError)
     @app.errorhandler(RegistrationError)
     @app.errorhandler(SamplingPolicyError)
     def bad_request(error: Exception) -> ResponseReturnValue:
@@ -48,6 +51,7 @@ def register(app: Flask) -> None:
         return jsonify(error=str(error)), error.status
 
     @app.errorhandler(QueryTimeoutError)
+    @app.errorhandler(QueryMemoryError)
     @app.errorhandler(QueryCancelledError)
     @app.errorhandler(NotOpenError)
     @app.errorhandler(StoreBehindError)

@@ -8,7 +8,14 @@ from spanwise_collector.store._export import export_spans
 from spanwise_collector.store._insert import RefusedError, insert
 from spanwise_collector.store._migrations import NewerSchemaError
 from spanwise_collector.store._pins import PinLimitError, pin_trace
-from spanwise_collector.store._pool import BadPatternError, ClientPool, QueryCancelledError, QueryTimeoutError
+from spanwise_collector.store._pool import (
+    BadPatternError,
+    ClientPool,
+    QueryCancelledError,
+    QueryMemoryError,
+    QueryTimeoutError,
+    QueryTooLargeError,
+)
 from spanwise_collector.store._retention import Retention
 from spanwise_collector.store._store import NotOpenError, Store, StoreError
 
@@ -21,7 +28,9 @@ __all__ = [
     "NotOpenError",
     "PinLimitError",
     "QueryCancelledError",
+    "QueryMemoryError",
     "QueryTimeoutError",
+    "QueryTooLargeError",
     "Ran",
     "RefusedError",
     "Retention",

@@ -22,7 +22,9 @@ from spanwise_collector.store._store import Store
 _FOLDER = Path(__file__).parent / "queries"
 # ClickHouse's error codes
 _TIMEOUT_EXCEEDED = 159
+_MEMORY_LIMIT_EXCEEDED = 241
 _QUERY_WAS_CANCELLED = 394
+_TOO_MANY_ROWS_OR_BYTES = 396
 _CANNOT_COMPILE_REGEXP = 427
 _NAMES_AND_VALUES_ARE_BYTES = {"String": "bytes"}
 _STREAMED_BLOCK_ROWS = 4096
@@ -36,6 +38,14 @@ Conditions = Mapping[str, str]
 
 class QueryTimeoutError(Exception):
     """The query took longer than allowed, or waited that long for its turn. One line that names the setting."""
+
+
+class QueryTooLargeError(Exception):
+    """The result has more rows than allowed. One line that names the setting."""
+
+
+class QueryMemoryError(Exception):
+    """The query needed more memory than the engine has left. One line that names the setting."""
 
 
 class QueryCancelledError(Exception):
@@ -54,9 +64,11 @@ def _sql(name: str) -> str:
 class ClientPool:
     """Runs the queries of `queries/`. Thread-safe."""
 
-    def __init__(self, store: Store, size: int, timeout_s: float) -> None:
+    def __init__(self, store: Store, size: int, timeout_s: float, max_rows: int = 0) -> None:
+        """`size` queries at a time, each of `timeout_s` and, unless in blocks, `max_rows`; 0 is no such limit."""
         self._store = store
         self._timeout_s = timeout_s
+        self._max_rows = max_rows
         self._free: list[Any] = []
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(size)
@@ -72,10 +84,11 @@ class ClientPool:
         """The rows of `queries/<query>.sql`; `String` comes as bytes, for it may hold any.
 
         `conditions` take the places `/*word*/`: SQL of ours (see `query/conditions.sql`), never a user's text.
-        `budget_s` is a time limit below that of the setting. Raises QueryTimeoutError, QueryCancelledError,
-        BadPatternError, or the client's DatabaseError.
+        `budget_s` is a time limit below that of the setting. Raises QueryTimeoutError, QueryTooLargeError,
+        QueryMemoryError, QueryCancelledError, BadPatternError, or the client's DatabaseError.
         """
         with self._running(query, parameters or {}, conditions or {}, budget_s) as (client, arguments, note):
+            arguments["settings"]["max_result_rows"] = self._max_rows
             rows: Rows = client.query(**arguments).result_rows
             note(len(rows))
         return rows
@@ -138,16 +151,29 @@ class ClientPool:
             yield client
         except BaseException as error:
             client.close()
-            code = getattr(error, "code", None)
-            if code == _TIMEOUT_EXCEEDED:
-                raise QueryTimeoutError(self._too_slow("narrow the time range or add a filter")) from error
-            if code == _QUERY_WAS_CANCELLED:
-                raise QueryCancelledError("the query was stopped: whoever asked went away") from error
-            if code == _CANNOT_COMPILE_REGEXP:
-                raise BadPatternError(_why_no_pattern(str(error))) from error
+            ours = self._in_our_words(error)
+            if ours is not None:
+                raise ours from error
             raise
         with self._lock:
             self._free.append(client)
+
+    def _in_our_words(self, error: BaseException) -> Exception | None:
+        code = getattr(error, "code", None)
+        advice = "narrow the time range or add a filter"
+        if code == _TIMEOUT_EXCEEDED:
+            return QueryTimeoutError(self._too_slow(advice))
+        if code == _TOO_MANY_ROWS_OR_BYTES:
+            setting = f"{self._max_rows} (SPANWISE_COLLECTOR_MAX_ROWS)"
+            return QueryTooLargeError(f"the result of the query has more rows than {setting}: {advice}")
+        if code == _MEMORY_LIMIT_EXCEEDED:
+            setting = "SPANWISE_COLLECTOR_MEMORY"
+            return QueryMemoryError(f"the query needs more memory than the store may use ({setting}): {advice}")
+        if code == _QUERY_WAS_CANCELLED:
+            return QueryCancelledError("the query was stopped: whoever asked went away")
+        if code == _CANNOT_COMPILE_REGEXP:
+            return BadPatternError(_why_no_pattern(str(error)))
+        return None
 
     def _watched(self) -> AbstractContextManager[dict[str, str]]:
         """The settings by which the query is found when its caller goes away."""
