@@ -129,3 +129,19 @@ def test_every_query_of_ours_is_explained_on_an_empty_prometheus(start_prometheu
             queries = [query for panel in one.panels for query in panel.queries]
             assert len(found) == len(queries)
             assert all("returns nothing: no target that is scraped has" in finding.message for finding in found)
+
+
+LOKI = {"type": "loki", "uid": "${logs}"}
+
+
+def test_queries_to_other_data_sources_are_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A user's board may have logs and traces beside metrics; their languages are not PromQL."""
+    logs = {"refId": "A", "datasource": LOKI, "expr": '{app="x"} |= "error"'}
+    panel = {"type": "logs", "id": 1, "title": "Logs", "description": "D.", "datasource": LOKI, "targets": [logs]}
+    path = board(tmp_path, panels=[panel])
+    run(path)
+    out = capsys.readouterr().out
+    assert "Mine / Logs" not in out.replace("Mine / Logs: has no gridPos", "")
+    panel["datasource"] = logs["datasource"] = {"type": "loki", "uid": "P8E80F9AEF21F6940"}
+    run(board(tmp_path, panels=[panel]))
+    assert "Mine / Logs: data source is {'type': 'loki'" in capsys.readouterr().out

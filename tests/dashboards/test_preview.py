@@ -71,6 +71,16 @@ def test_a_kind_that_is_not_drawn_says_so(folder: Path) -> None:
     assert "nodeGraph: not previewed" in text and "rows</b>" in text
 
 
+def test_a_panel_of_another_data_source_is_a_box(folder: Path) -> None:
+    source = {"type": "loki", "uid": "${logs}"}
+    target = {"refId": "A", "datasource": source, "expr": '{app="x"}'}
+    place = {"h": 8, "w": 12, "x": 0, "y": 0}
+    panel = {"type": "logs", "title": "Logs", "datasource": source, "targets": [target], "gridPos": place}
+    board = all_boards()[0].to_json() | {"panels": [panel], "templating": {"list": []}}
+    (path,) = write_previews([board], Prometheus("http://127.0.0.1:9"), folder / "y", Window(0, 60), {})
+    assert "logs of loki: not previewed" in path.read_text()
+
+
 def test_names_from_outside_are_escaped(folder: Path) -> None:
     board = all_boards()[0].to_json() | {"title": "<script>alert(1)</script>", "panels": [], "templating": {"list": []}}
     (path,) = write_previews([board], Prometheus("http://127.0.0.1:9"), folder / "x", Window(0, 60), {})

@@ -30,6 +30,21 @@ def panels_of(board: Json) -> Iterator[Json]:
             yield panel
 
 
+def promql_targets(panel: Json) -> Iterator[Json]:
+    """The panel's queries in PromQL. Other data sources have languages of their own, which are not looked at."""
+    for target in panel.get("targets", []):
+        if source_kind(target) == "prometheus" or (
+            source_kind(target) == "" and source_kind(panel) in ("", "prometheus")
+        ):
+            yield target
+
+
+def source_kind(holder: Json) -> str:
+    """The kind of a query's or panel's data source; empty where it is not said, as with a name alone."""
+    source = holder.get("datasource")
+    return str(source.get("type") or "") if isinstance(source, dict) else ""
+
+
 def on_board(board: Json, message: str) -> Finding:
     return Finding(str(board.get("title")), message)
 

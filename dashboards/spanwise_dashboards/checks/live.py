@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from promql_parser import VectorSelector, parse
 
-from spanwise_dashboards.checks.finding import Finding, Json, on_panel, panels_of
+from spanwise_dashboards.checks.finding import Finding, Json, on_panel, panels_of, promql_targets
 from spanwise_dashboards.checks.queries import stand_ins, walk
 from spanwise_dashboards.checks.vocabulary import Vocabulary
 from spanwise_dashboards.prometheus import Prometheus, PrometheusError
@@ -22,7 +22,7 @@ _EQUAL_TO_VARIABLE = re.compile(r'(?<![!=~<>])="(\$\{?\w+[^"]*)"')
 
 def queries_return_data(board: Json, prometheus: Prometheus, vocabulary: Vocabulary) -> Iterator[Finding]:
     for panel in panels_of(board):
-        for target in panel.get("targets", []):
+        for target in promql_targets(panel):
             expr = target.get("expr", "")
             try:
                 filled = fill_variables(_EQUAL_TO_VARIABLE.sub(r'=~"\1"', expr), **stand_ins(expr))

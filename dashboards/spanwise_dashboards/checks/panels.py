@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from spanwise_dashboards.checks.finding import Finding, Json, on_panel, panels_of
+from spanwise_dashboards.checks.finding import Finding, Json, on_panel, panels_of, promql_targets, source_kind
 from spanwise_dashboards.variables import variables_in
 
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -28,6 +28,8 @@ def panel_is_described(board: Json) -> Iterator[Finding]:
 
 def panel_has_a_unit(board: Json) -> Iterator[Finding]:
     for panel in _with_data(board):
+        if panel.get("targets") and not any(promql_targets(panel)):
+            continue  # the units of traces and logs come with them
         config = panel.get("fieldConfig", {})
         units = [config.get("defaults", {}).get("unit"), panel.get("options", {}).get("yAxis", {}).get("unit")]
         for override in config.get("overrides", []):
@@ -41,8 +43,13 @@ def panel_uses_the_datasource_variable(board: Json) -> Iterator[Finding]:
         if not panel.get("targets"):
             yield on_panel(board, panel, "has no queries")
         for holder in (panel, *panel.get("targets", [])):
-            if holder.get("datasource") != _DATASOURCE:
-                yield on_panel(board, panel, f"data source is {holder.get('datasource')}, not the variable")
+            source = holder.get("datasource")
+            if source_kind(holder) in ("", "prometheus"):
+                sound = source == _DATASOURCE
+            else:
+                sound = str(source.get("uid", "")).startswith(("$", "-- ", "__expr__", "grafana"))
+            if not sound:
+                yield on_panel(board, panel, f"data source is {source}, not the variable")
 
 
 def ref_ids_are_unique(board: Json) -> Iterator[Finding]:
@@ -93,7 +100,7 @@ class Looks:
             defaults = panel.get("fieldConfig", {}).get("defaults", {})
             if panel.get("type") not in _WITH_AN_AXIS or not defaults.get("unit"):
                 continue
-            asked = " ".join(str(target.get("expr")) for target in panel.get("targets", []))
+            asked = " ".join(str(target.get("expr")) for target in promql_targets(panel))
             question = (str(panel.get("title")), *sorted(set(_SERIES.findall(asked))))
             values = [step.get("value") for step in defaults.get("thresholds", {}).get("steps", [])]
             look = f"unit {defaults['unit']}, min {defaults.get('min')}, thresholds {values}"

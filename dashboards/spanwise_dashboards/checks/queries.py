@@ -19,7 +19,7 @@ from promql_parser import (
     VectorSelector,
 )
 
-from spanwise_dashboards.checks.finding import Finding, Json, on_board, on_panel, panels_of
+from spanwise_dashboards.checks.finding import Finding, Json, on_board, on_panel, panels_of, promql_targets
 from spanwise_dashboards.checks.vocabulary import Vocabulary
 from spanwise_dashboards.variables import ALL, ENVIRONMENT_MATCHER, fill_variables, variables_in
 
@@ -37,7 +37,7 @@ _LABEL_VALUES = re.compile(r"label_values\((?P<selector>.*), (?P<label>\w+)\)")
 def variables_exist(board: Json) -> Iterator[Finding]:
     known = {variable["name"] for variable in board.get("templating", {}).get("list", [])} | _MACROS
     for panel in panels_of(board):
-        for target in panel.get("targets", []):
+        for target in promql_targets(panel):
             for name in sorted(variables_in(target.get("expr", "")) - known):
                 yield on_panel(
                     board, panel, f"query {target.get('refId')} names ${name}, which this board does not have"
@@ -46,7 +46,7 @@ def variables_exist(board: Json) -> Iterator[Finding]:
 
 def query_is_sound(board: Json, vocabulary: Vocabulary) -> Iterator[Finding]:
     for panel in panels_of(board):
-        for target in panel.get("targets", []):
+        for target in promql_targets(panel):
             for fault in _faults_with_variables(target.get("expr", ""), vocabulary):
                 yield on_panel(board, panel, f"query {target.get('refId')}: {fault}")
     for variable in board.get("templating", {}).get("list", []):
@@ -59,14 +59,14 @@ def query_is_sound(board: Json, vocabulary: Vocabulary) -> Iterator[Finding]:
 def window_follows_the_panel(board: Json) -> Iterator[Finding]:
     """A fixed window is too short for a wide time range and too long for a narrow one."""
     for panel in panels_of(board):
-        for target in panel.get("targets", []):
+        for target in promql_targets(panel):
             if _FIXED_WINDOW.search(target.get("expr", "")):
                 yield on_panel(board, panel, f"query {target.get('refId')} has a fixed window; use $__rate_interval")
 
 
 def selectors_carry_the_environment(board: Json) -> Iterator[Finding]:
     for panel in panels_of(board):
-        for target in panel.get("targets", []):
+        for target in promql_targets(panel):
             selectors = _SELECTOR.findall(target.get("expr", ""))
             if not selectors or any(ENVIRONMENT_MATCHER not in matchers for matchers in selectors):
                 yield on_panel(

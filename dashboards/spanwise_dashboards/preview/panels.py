@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
+from spanwise_dashboards.checks.finding import promql_targets, source_kind
 from spanwise_dashboards.preview import draw
 from spanwise_dashboards.preview.colors import color_classes
 from spanwise_dashboards.preview.data import Answers, Line, Values
@@ -23,8 +24,10 @@ _MOST_IN_LEGEND = 8
 
 def panel_html(panel: Json, answers: Answers, values: Values) -> str:
     """A card with title, description as a tooltip, and body, as wide as on the board."""
-    result = [(target, answers.lines(target, values)) for target in panel.get("targets", [])]
-    body = _KINDS.get(panel["type"], _box)(panel, result, answers)
+    asked = list(promql_targets(panel))
+    result = [(target, answers.lines(target, values)) for target in asked]
+    draw_kind = _box if panel.get("targets") and not asked else _KINDS.get(panel["type"], _box)
+    body = draw_kind(panel, result, answers)
     place = panel["gridPos"]
     title = escape(str(panel.get("title", "")))
     return (
@@ -137,9 +140,8 @@ def _box(panel: Json, result: Result, answers: Answers) -> str:
     items = "".join(
         f"<li><b>{len(lines)} rows</b> <code>{escape(target.get('expr', ''))}</code></li>" for target, lines in result
     )
-    return (
-        f'<p class="preview-empty">{escape(panel["type"])}: not previewed</p><ul class="preview-queries">{items}</ul>'
-    )
+    what = panel["type"] if result or not panel.get("targets") else f"{panel['type']} of {source_kind(panel)}"
+    return f'<p class="preview-empty">{escape(what)}: not previewed</p><ul class="preview-queries">{items}</ul>'
 
 
 _KINDS: dict[str, Callable[[Json, Result, Answers], str]] = {
