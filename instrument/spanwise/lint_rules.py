@@ -108,6 +108,28 @@ def many_threads() -> Iterator[str]:
         yield f"{alive} threads are alive"
 
 
+@lint_rule("blocked-loop", category=_PERFORMANCE, name="A call that blocks the event loop")
+def blocked_loop() -> Iterator[str]:
+    """A call that waits without await (time.sleep, requests, a driver that is not async) holds up all other requests."""
+    from collections import Counter
+
+    from spanwise.diagnosis.blocks import blocked_by, blocks
+
+    for place, number in Counter(blocked_by(each) for each in blocks()).most_common():
+        if place:
+            yield f"{place}: {number} times lately" if number > 1 else f"{place}: once lately"
+
+
+@lint_rule("more-workers-than-processors", category=_PERFORMANCE, name="More workers than processors")
+def more_workers_than_processors() -> Iterator[str]:
+    """Workers beyond the CPU limit only take turns, each with its own memory; threads wait for less."""
+    current, limit = _current(), cgroup.cpu_limit() or float(os.cpu_count() or 1)
+    workers = len(current.workers.siblings()) if current is not None else 0
+    # The usual rule of twice the processors and one more is for workers that wait; twice that helps nobody.
+    if workers > 4 * limit + 1:
+        yield f"{workers} workers share {limit:g} processors"
+
+
 @lint_rule("duplicate-handlers", category=_CONFIGURATION, name="Lines logged twice")
 def duplicate_handlers() -> Iterator[str]:
     """A logger with a handler that its parents have as well writes each line twice; set propagate to False."""

@@ -148,3 +148,27 @@ def test_an_objective_that_counted_nothing_is_named(monkeypatch):
     issues = list(lint_rules.never_emitted())
     assert "no event of the SLO checkout-latency was counted" in issues
     assert not any("counted-elsewhere" in issue for issue in issues)
+
+
+def test_a_call_that_blocked_the_loop_is_named(monkeypatch):
+    from spanwise import lint_rules
+    from spanwise.diagnosis import blocks
+    from spanwise.event_loop import Block
+
+    stack = ("File /app/views.py, line 41, in pay\n    time.sleep(1)",)
+    monkeypatch.setattr(blocks, "blocks", lambda: (Block(0.0, stack, 1.0, True), Block(1.0, stack, 1.0, True)))
+    [issue] = lint_rules.blocked_loop()
+    assert "views.py:41 in pay" in issue and issue.endswith("2 times lately")
+
+
+def test_many_more_workers_than_processors_are_named(monkeypatch):
+    from types import SimpleNamespace
+
+    from spanwise import lint_rules
+
+    current = SimpleNamespace(workers=SimpleNamespace(siblings=lambda: [None] * 20))
+    monkeypatch.setattr(lint_rules, "_current", lambda: current)
+    monkeypatch.setattr(lint_rules.cgroup, "cpu_limit", lambda: 2.0)
+    assert list(lint_rules.more_workers_than_processors()) == ["20 workers share 2 processors"]
+    monkeypatch.setattr(lint_rules.cgroup, "cpu_limit", lambda: 8.0)
+    assert list(lint_rules.more_workers_than_processors()) == []

@@ -42,7 +42,8 @@ def port(tmp_path):
 
 def _everywhere(port, path):
     status, body = ask(port, f"{path}{'&' if '?' in path else '?'}worker=all")
-    return json.loads(body)["workers"] if status == 200 else {}
+    # A worker that is still starting knows of no others and answers alone.
+    return json.loads(body)["workers"] if status == 200 and body.startswith(b"{") else {}
 
 
 def _levels(port):
@@ -124,3 +125,23 @@ def test_answers_of_all_workers_are_merged_where_that_makes_sense(port):
     assert {value for key, value in labels if key == "worker"} == pids
     assert ask(port, "/admin/pprof/profile?worker=all&seconds=1&format=jpeg")[0] == 400
     assert ask(port, "/admin/pprof/profile?worker=all&seconds=0.1&hz=9999")[0] == 400
+
+
+def test_the_flamegraph_of_all_workers_or_one(port, browser):
+    pids = list(_everywhere(port, "/admin/ping"))
+    with browser.open(f"http://127.0.0.1:{port}/admin/flamegraph") as tab:
+        tab.wait("!document.getElementById('everywhere').hidden")
+        tab.evaluate(
+            "(() => { const form = document.getElementById('record').elements; form.seconds.value = 1;"
+            " form.worker.checked = true })()"
+        )
+        tab.click("#record [type=submit]")
+        tab.wait("document.getElementById('summary').textContent.includes('worker')", 30)
+        assert tab.errors == []
+    with browser.open(f"http://127.0.0.1:{port}/admin/flamegraph?worker={pids[1]}") as tab:
+        tab.evaluate("document.getElementById('record').elements.seconds.value = 1")
+        tab.click("#record [type=submit]")
+        tab.wait("document.getElementById('capture').options.length > 0", 30)
+        assert tab.evaluate("document.getElementById('everywhere').hidden")
+        assert f"worker={pids[1]}" in tab.evaluate("document.getElementById('save-pprof').href")
+        assert tab.errors == []

@@ -10,8 +10,12 @@ let recording = null;
 
 const PATHS = { profile: "profile", heap: "heap", census: "heap", contention: "contention" };
 
+// Of the one worker that the page's address names.
+const one = /^\d+$/.test(wanted.get("worker") ?? "") ? wanted.get("worker") : "";
+const at = (url) => (one ? `${url}${url.includes("?") ? "&" : "?"}worker=${one}` : url);
+
 async function load(url, options) {
-  const answer = await fetch(url, { headers: { Accept: "application/json" }, ...options });
+  const answer = await fetch(at(url), { headers: { Accept: "application/json" }, ...options });
   const text = await answer.text();
   if (!answer.ok) throw new Error(text.trim().split("\n")[0] || `The service answered ${answer.status}.`);
   return JSON.parse(text);
@@ -32,6 +36,7 @@ async function record(event) {
   if (kind === "census") query.set("census", "1");
   else query.set("seconds", String(seconds));
   if (kind === "profile") query.set("hz", form.elements.hz.value);
+  if (form.elements.worker.checked) query.set("worker", "all");
   recording = new AbortController();
   const ticking = progress(seconds);
   try {
@@ -103,7 +108,7 @@ async function draw() {
     const profile = await load(`/admin/captures/${id}?${query}`);
     flame.show(profile);
     for (const format of ["pprof", "speedscope", "collapsed"]) {
-      by(`save-${format}`).href = `/admin/captures/${id}?format=${format}&type=${profile.type}`;
+      by(`save-${format}`).href = at(`/admin/captures/${id}?format=${format}&type=${profile.type}`);
       by(`save-${format}`).download = `${id}.${{ pprof: "pb.gz", speedscope: "speedscope.json", collapsed: "txt" }[format]}`;
     }
     summarize(profile);
@@ -214,3 +219,9 @@ if (wanted.get("kind")) {
   form.elements.kind.dispatchEvent(new Event("change"));
 }
 refresh(wanted.get("capture")).catch((error) => complain(error.message));
+
+if (!one) {
+  load("/admin/workers")
+    .then((found) => (by("everywhere").hidden = found.workers.length < 2))
+    .catch((error) => complain(error.message));
+}
