@@ -110,7 +110,7 @@ def many_threads() -> Iterator[str]:
 
 @lint_rule("blocked-loop", category=_PERFORMANCE, name="A call that blocks the event loop")
 def blocked_loop() -> Iterator[str]:
-    """A call that waits without await (time.sleep, requests, a driver that is not async) holds up all other requests."""
+    """A call that waits without await (time.sleep, requests, a driver that is not async) holds up all others."""
     from collections import Counter
 
     from spanwise.diagnosis.blocks import blocked_by, blocks
@@ -204,7 +204,7 @@ def certificate_ends() -> Iterator[str]:
     if path is None:
         return
     try:
-        left = ends_at(path) - datetime.datetime.now(datetime.UTC)
+        left = ends_at(path) - datetime.datetime.now(datetime.timezone.utc)
     except (OSError, ValueError) as error:
         yield f"the certificate of the admin port cannot be read: {getattr(error, 'strerror', None) or error}"
         return
