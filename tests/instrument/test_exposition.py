@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 
+import prometheus_client
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Exemplar, Timestamp
 
+from spanwise import exposition
 from spanwise.exposition import render
 
 IDENTITY = (("service_name", "checkout"), ("service_version", "1"), ("deployment_environment_name", "test"))
@@ -325,3 +327,24 @@ def test_openmetrics_timestamps_are_seconds_without_an_exponent(timestamp, expec
     gauge = Metric("g", "d", "gauge")
     gauge.add_sample("g", {}, 1, timestamp)
     assert f"g 1.0 {expected}\n" in text(registry_of(gauge), openmetrics=True)
+
+
+@pytest.mark.parametrize("labels", [(), ("route", "le_x")])
+@pytest.mark.parametrize("bounds", [(0.005, 0.5, 1e7), (-1.0, 0.0, 2.5)])
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_histograms_from_their_numbers_are_those_from_their_samples(labels, bounds, openmetrics, monkeypatch):
+    registry = CollectorRegistry()
+    histogram = Histogram("took", "How long.", labels, unit="seconds", buckets=bounds, registry=registry)
+    for value in (-2.0, 0.0, 0.004, 0.5, 3.0, 1e8, math.inf):
+        child = histogram.labels(f'/a "b" {value > 1}', "x\\y") if labels else histogram
+        child.observe(value, {"trace_id": "ab"} if value > 0 else None)
+    fast = [text(registry, openmetrics=openmetrics) for _ in range(2)]
+    monkeypatch.setattr(exposition._LiveFamily, "histograms", lambda family: None)
+    assert fast == [text(registry, openmetrics=openmetrics)] * 2
+
+
+def test_histograms_without_creation_times(monkeypatch):
+    registry = CollectorRegistry()
+    Histogram("took", "How long.", registry=registry)
+    monkeypatch.setattr(prometheus_client.metrics, "_use_created", False)
+    assert "_created" not in text(registry, openmetrics=True)

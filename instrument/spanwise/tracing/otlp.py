@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from struct import Struct
 from typing import Any
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -185,8 +186,14 @@ def encode_span(span: ReadableSpan, redaction: Redaction = _DEFAULT_REDACTION) -
     # A span's own fields, here and below: its properties cost as much as the encoding.
     parent = span._parent
     attributes = span._attributes
-    if attributes and not (type(span) is RecordedSpan and type(attributes) is dict):  # else somebody added to them
-        attributes = redaction.attributes(attributes)
+    dropped = b""
+    # Our own alone are redacted when they are made; as soon as somebody adds to them they are no plain dict any more.
+    if type(span) is not RecordedSpan or type(attributes) is not dict:
+        if type(attributes) is BoundedAttributes:  # which takes its lock for every look into it
+            dropped = _count(b"\x50", attributes.dropped)
+            attributes = attributes._dict
+        if attributes:
+            attributes = redaction.attributes(attributes)
     trace_id, span_id, _, _, state, _ = context
     start = span._start_time or 0
     status = span._status
@@ -198,9 +205,8 @@ def encode_span(span: ReadableSpan, redaction: Redaction = _DEFAULT_REDACTION) -
         b"\x30" + _ONE_BYTE[span._kind._value_ + 1],  # OTLP counts from unspecified=0, the SDK from internal=0
         _TWO_FIXED64(0x39, start, 0x41, max(span._end_time or 0, start)),
         _attributes(b"\x4a", attributes),
+        dropped,
     ]
-    if type(attributes) is not dict:
-        parts.append(_count(b"\x50", span.dropped_attributes))
     if span._events:
         parts += [_field(b"\x5a", _event(event, redaction)) for event in span.events]
         parts.append(_count(b"\x60", span.dropped_events))
