@@ -18,6 +18,9 @@ from spanwise_collector.traceql._tree import Attribute, Field, Filter, Intrinsic
 
 # The first page of candidates is as long as the answer; each next one four times as long.
 _PAGE_GROWTH = 4
+_TOO_DEEP_RECURSION = 306  # ClickHouse's error code
+
+Rows = Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,24 @@ class TraceQL:
 
     def _check_patterns(self, patterns: Iterable[str]) -> None:
         for pattern in patterns:
-            self._pool.rows("traceql_pattern", {"pattern": pattern})
+            self._rows("traceql_pattern", {"pattern": pattern})
+
+    def _rows(self, query: str, parameters: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Rows:
+        try:
+            return self._pool.rows(query, parameters, places)
+        except Exception as error:
+            if getattr(error, "code", None) == _TOO_DEEP_RECURSION:
+                raise TraceQLError(
+                    "a trace of this time is deeper than 1000 spans, which >>, << and nested sets do not follow:"
+                    " narrow the time range or add a filter"
+                ) from error
+            raise
 
     def _fitting(self, query: SpansetSearch, candidates: Sequence[Json], spans: int) -> Iterator[FoundTrace]:
         if not candidates:
             return
         ids = [trace["trace_id"] for trace in candidates]
-        rows = self._pool.rows("traceql_spansets", {**query.parameters, "ids": ids, "spans": spans}, query.places)
+        rows = self._rows("traceql_spansets", {**query.parameters, "ids": ids, "spans": spans}, query.places)
         by_trace: dict[str, dict[bytes, list[Sequence[Any]]]] = {}
         for row in rows:
             by_trace.setdefault(row[0].decode(), {}).setdefault(row[1], []).append(row)
@@ -134,9 +148,9 @@ class TraceQL:
             "values": metric.top + 1,
         }
         if metric.function == COMPARE:
-            rows = self._pool.rows("traceql_compare", parameters, compiled.places)
+            rows = self._rows("traceql_compare", parameters, compiled.places)
             return self._cut(list(compared_series(rows, metric.top)))
-        rows = self._pool.rows("traceql_metrics", parameters, compiled.places)
+        rows = self._rows("traceql_metrics", parameters, compiled.places)
         return self._cut(series_of(metric, compiled.labels, rows, steps), query)
 
     def _cut(self, series: list[Series], query: Query | None = None) -> FoundSeries:
@@ -160,22 +174,21 @@ class TraceQL:
         parameters = {**relation.binder.parameters, "from_ns": from_ns, "to_ns": to_ns, "limit": limit}
         places = {"tree": compiled.tree, "spansets": compiled.sql, "values": values}
         return [
-            Shown(field.text, row[0].decode(), row[1])
-            for row in self._pool.rows("traceql_tag_values", parameters, places)
+            Shown(field.text, row[0].decode(), row[1]) for row in self._rows("traceql_tag_values", parameters, places)
         ]
 
     def tag_names(self, condition: Field | None, from_ns: int, to_ns: int) -> Mapping[str, list[str]]:
         """The keys of attributes by scope: resource, instrumentation, span, event, link."""
         window = {"from_ns": from_ns, "to_ns": to_ns}
         if condition is None:
-            rows = self._pool.rows("traceql_tag_names", window)
+            rows = self._rows("traceql_tag_names", window)
         else:
             relation = Relation(Binder(), Scope.WINDOW)
             relation.all_keys()
             compiled = relation.compile(Pipeline((Filter(condition),), 1))
             places = {"tree": compiled.tree, "spansets": compiled.sql}
             parameters = {**relation.binder.parameters, **window}
-            rows = self._pool.rows("traceql_tag_names_matching", parameters, places)
+            rows = self._rows("traceql_tag_names_matching", parameters, places)
         names: dict[str, list[str]] = {scope: [] for scope in ("resource", "span", "event", "link", "instrumentation")}
         for scope, key in sorted((row[0].decode(), row[1].decode("utf-8", "replace")) for row in rows):
             names[scope].append(key)

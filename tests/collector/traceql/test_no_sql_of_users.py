@@ -55,11 +55,11 @@ def test_the_sql_has_nothing_of_it(query: str, name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["'", "\\", "' OR 1=1 --", "{c0:String}", "\\'; DROP TABLE spans", "\0", "%s", "ü\n", "$names", "/*names*/"]
+    "text", ["'\\' OR 1=1 -- {c0:String} %s $names /*names*/ ü\n", "\0", "\\'; DROP TABLE spans; --"]
 )
 def test_the_engine_takes_it_as_text(stored: Stored, store: Store, text: str) -> None:
     for query in QUERIES:
-        parsed = parse(query.format(quoted(text or "x"), quoted(re.escape(text) if "=~" in query else text)))
+        parsed = parse(query.format(quoted(text), quoted(re.escape(text) if "=~" in query else text)))
         if parsed.metric is None:
             stored.traceql.search(parsed.pipeline, 5, 1, stored.from_ns, stored.to_ns)
         else:
