@@ -57,7 +57,7 @@ class Admin:
     def fetch(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """One request; keyword `accept_encoding` becomes the header accept-encoding."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         try:
             connection.request(method, path, body, named)
             response = connection.getresponse()
@@ -85,7 +85,7 @@ def read_all(sock: socket.socket) -> bytes:
         received += data
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+def until(condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
     """The condition's first true value; fails when there is none in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

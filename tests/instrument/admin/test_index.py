@@ -128,6 +128,6 @@ def test_the_machine_index_lists_what_is_there(admin):
         "summary": "Every series as name and number, histograms as count, sum, average and percentiles;"
         " `pretty` also sorts",
         "parameters": ["pretty=true", "filtered=true", "period=60", "m=…"],
-            "example": "curl 'localhost:9990/admin/metrics.json?pretty=true&m=http_server_*'",
+        "example": "curl 'localhost:9990/admin/metrics.json?pretty=true&m=http_server_*'",
     }
     assert {path: status for path in by_path if (status := _status(admin, path)) not in (200, 503)} == {}
