@@ -98,7 +98,8 @@ class Panel:
         element = copy(self.element)
         element.title, element.description, element.id = self.title, self.description, self.id
         element.gridPos = grafana.GridPos(position.h, position.w, position.x, position.y)
-        element.targets = [query.target() for query in self.queries]
+        if self.queries:
+            element.targets = [query.target() for query in self.queries]
         return element
 
 

@@ -5,6 +5,7 @@ They stay small: whatever stock grafanalib emits in an old shape is mended once,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import attr
@@ -14,6 +15,7 @@ from attr.validators import instance_of, optional
 # As a value without a type: a checker that knew attrs would not know the fields of the untyped base classes.
 attributes: Any = attr.s
 NUMBER = optional(instance_of((int, float)))
+TRACES = {"type": "tempo", "uid": "${traces}"}
 PROMETHEUS = {"type": "prometheus", "uid": "${datasource}"}
 
 
@@ -34,6 +36,25 @@ class Target(grafana.Target):  # type: ignore[misc]
             "legendFormat": self.legendFormat,
             "range": not self.instant,
             "refId": self.refId,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TraceTarget:
+    """A search for traces, in TraceQL; stock grafanalib knows no such data source."""
+
+    query: str
+    limit: int = 20
+
+    def to_json_data(self) -> dict[str, Any]:
+        return {
+            "datasource": TRACES,
+            "filters": [],
+            "limit": self.limit,
+            "query": self.query,
+            "queryType": "traceql",
+            "refId": "A",
+            "tableType": "traces",
         }
 
 

@@ -120,6 +120,9 @@ def _row(panel: Json) -> Json:
 
 
 def _target(target: Json) -> Json:
+    source = target.get("datasource")
+    if isinstance(source, dict) and source.get("type") not in (None, PROMETHEUS["type"]):
+        return target  # another language, whose keys may be called the same
     _remove(target, _TARGET_KEYS_GONE)
     target["range"] = not target.get("instant", False)
     target["editorMode"] = "code"

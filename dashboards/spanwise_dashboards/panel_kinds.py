@@ -12,7 +12,7 @@ import attr
 import grafanalib.core as grafana
 
 from spanwise_dashboards.board import Panel, Query
-from spanwise_dashboards.elements import attributes
+from spanwise_dashboards.elements import TRACES, TraceTarget, attributes
 from spanwise_dashboards.measures import Measure
 from spanwise_dashboards.panels import color_of, field_of, organize
 from spanwise_dashboards.promql import Expr, Scope
@@ -105,3 +105,14 @@ def node_graph(
         transformations=[organize({name: name for name in names} | renamed, hidden=("Time",))],
     )
     return Panel(key, title, description, element, queries)
+
+
+def trace_list(key: str, title: str, description: str, traceql: str) -> Panel:
+    """Traces that a search in TraceQL finds, newest first; Grafana makes each id a link to its trace."""
+    element = CurrentPanel(
+        kind="table",
+        options={"cellHeight": "sm", "showHeader": True},
+        dataSource=TRACES,
+        targets=[TraceTarget(traceql)],
+    )
+    return Panel(key, title, description, element)

@@ -53,6 +53,8 @@ def _values_of(label: str, *matchers: str) -> str:
 
 
 DATASOURCE = Variable("datasource", "Data source", "prometheus", kind="datasource")
+# Which of Grafana's trace data sources; the collector is one.
+TRACES = Variable("traces", "Traces", "tempo", kind="datasource")
 ENVIRONMENT = Variable("environment", "Environment", _values_of("deployment_environment_name"), multi=True)
 SERVICE_NAMES = Variable("service_name", "Service", _values_of("service_name", ENVIRONMENT_MATCHER), multi=True)
 SERVICE_NAME = Variable("service_name", "Service", _values_of("service_name", ENVIRONMENT_MATCHER))

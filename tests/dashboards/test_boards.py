@@ -191,7 +191,7 @@ def test_ids_do_not_move_when_a_panel_is_added() -> None:
 def ids(document: dict[str, Any]) -> dict[tuple[str, str], int]:
     named: dict[tuple[str, str], int] = {}
     for panel in document["panels"]:
-        expr = panel["targets"][0]["expr"] if panel.get("targets") else ""
+        expr = panel["targets"][0].get("expr", "") if panel.get("targets") else ""
         named[panel["title"], expr] = panel["id"]
     return named
 

@@ -33,5 +33,5 @@ def test_every_panel_of_the_fleet_leads_to_a_service_and_every_request_panel_to_
         if panel["type"] != "row":
             assert "/d/spanwise-service" in str(panel), panel["title"]
     for panel in service["panels"]:
-        if any("http_server_request" in target["expr"] for target in panel.get("targets", [])):
+        if any("http_server_request" in target.get("expr", "") for target in panel.get("targets", [])):
             assert "http://collector:9411/" in str(panel.get("links")), panel["title"]

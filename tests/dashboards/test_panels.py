@@ -94,3 +94,15 @@ def test_a_small_ratio_does_not_fill_the_panel() -> None:
 def test_the_descriptions_of_all_series_are_there() -> None:
     panel = time_series("x", [Series(LATENCY_P50, FLEET), Series(LATENCY_P99, FLEET)])
     assert "50 %" in panel.description and "99 %" in panel.description
+
+
+def test_a_list_of_traces_asks_the_trace_source_that_is_chosen() -> None:
+    """The pass over the board leaves a query to another data source alone, though its keys are called like old ones."""
+    document = next(board.to_json() for board in all_boards() if board.uid == "spanwise-service")
+    (panel,) = (one for one in document["panels"] if one["title"] == "Newest traces")
+    (target,) = panel["targets"]
+    assert target["query"] == '{resource.service.name="$service_name"}' and target["queryType"] == "traceql"
+    assert "expr" not in target and "range" not in target
+    assert panel["datasource"]["uid"] == target["datasource"]["uid"] == "${traces}"
+    (variable,) = (one for one in document["templating"]["list"] if one["name"] == "traces")
+    assert (variable["type"], variable["query"]) == ("datasource", "tempo")

@@ -173,3 +173,21 @@ def test_a_trace_source_of_grafana_is_answered(stack: Any, wait_until: Callable[
 
     for kind in asked:
         wait_until(lambda kind=kind: answered(kind), WAIT_S, f"{kind} is not answered, or knows no gateway")
+
+
+def test_the_search_for_a_services_newest_traces_finds_them(stack: Any, wait_until: Callable[..., None]) -> None:
+    """What the panel on Service asks of the Tempo data source, asked of the collector."""
+    document = next(board.to_json() for board in all_boards() if board.uid == "spanwise-service")
+    (panel,) = (one for one in document["panels"] if one["title"] == "Newest traces")
+    (target,) = panel["targets"]
+    assert target["datasource"] == panel["datasource"] == {"type": "tempo", "uid": "${traces}"}
+    asked = {"q": target["query"].replace("$service_name", "payments"), "limit": target["limit"]}
+
+    def found() -> list[str]:
+        answer = requests.get(f"{stack.collector}/api/search", params=asked, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return [trace["traceID"] for trace in answer.json()["traces"]]
+
+    wait_until(lambda: found(), WAIT_S, "no trace of payments was found")
+    spans = stack.trace(found()[0].rjust(32, "0"))
+    assert "payments" in {span["service"] for span in spans}

@@ -29,6 +29,7 @@ from spanwise_dashboards.measures import (
     Measure,
     remaining_measures,
 )
+from spanwise_dashboards.panel_kinds import trace_list
 from spanwise_dashboards.panels import (
     Series,
     heatmap,
@@ -39,7 +40,7 @@ from spanwise_dashboards.panels import (
     trend_table,
     value_table,
 )
-from spanwise_dashboards.variables import DATASOURCE, ENVIRONMENT, ONE_SERVICE, SERVICE_NAME, SERVICE_VERSION
+from spanwise_dashboards.variables import DATASOURCE, ENVIRONMENT, ONE_SERVICE, SERVICE_NAME, SERVICE_VERSION, TRACES
 
 _ROUTE = {"http_request_method": "Method", "http_route": "Route"}
 _BY_ROUTE = tuple(_ROUTE)
@@ -55,7 +56,7 @@ def service(collector_url: str, metrics: tuple[Metric, ...]) -> Board:
         uid=links.SERVICE_UID,
         title="Service",
         description="One service: requests, routes, dependencies, saturation, runtime, instances.",
-        variables=(DATASOURCE, ENVIRONMENT, SERVICE_NAME, SERVICE_VERSION),
+        variables=(DATASOURCE, ENVIRONMENT, SERVICE_NAME, SERVICE_VERSION, TRACES),
         sections=(
             Section("now", "Now", (Line(_stats(traces), height=4),)),
             Section("requests", "Requests", _requests(traces)),
@@ -64,6 +65,7 @@ def service(collector_url: str, metrics: tuple[Metric, ...]) -> Board:
             Section("saturation", "Saturation", _grid("saturation", _SATURATION)),
             Section("runtime", "Runtime and telemetry", _grid("runtime", (*_RUNTIME, *remaining_measures(metrics)))),
             Section("instances", "Instances", (Line((_instances(),), height=7),)),
+            Section("traces", "Traces", (Line((_newest_traces(),), height=9),)),
         ),
         links=(
             *links.to_boards(links.SERVICE_UID),
@@ -145,6 +147,16 @@ def _grid(section: str, measures: tuple[Measure, ...]) -> tuple[Line, ...]:
     """A chart for each measure with a line for each instance, a few to a line of the board."""
     charts = [_chart(section, measure, _BY_INSTANCE, []) for measure in measures]
     return tuple(Line(tuple(charts[start : start + _PER_LINE])) for start in range(0, len(charts), _PER_LINE))
+
+
+def _newest_traces() -> Panel:
+    return trace_list(
+        "traces/newest",
+        "Newest traces",
+        "Sampled traces that the service took part in, from the data source that the variable `traces` names; a click "
+        "on an id opens the trace.",
+        '{resource.service.name="$service_name"}',
+    )
 
 
 def _instances() -> Panel:
