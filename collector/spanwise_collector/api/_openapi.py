@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, Union, get_args, get_origin
 
 from flask import Blueprint, Flask, Response, current_app
+from typing_extensions import NotRequired, get_type_hints, is_typeddict
 from werkzeug.routing import Rule
 
 import spanwise

@@ -5,7 +5,9 @@ Times are strings of nanoseconds since 1970.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import NotRequired, TypedDict
 
 Kind = Literal["unspecified", "internal", "server", "client", "producer", "consumer"]
 ValueType = Literal["string", "bool", "int", "double", "bytes", "array", "map", "empty"]

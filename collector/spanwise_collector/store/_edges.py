@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,7 +155,7 @@ def link(client: Any, minute: Minute, is_stopped: Callable[[], bool] = lambda: F
                 buckets[bucket] = buckets.get(bucket, 0.0) + weight
     # One insert, so that a version is there as a whole or not at all.
     version = minute.version + 1
-    began = datetime.fromtimestamp(minute.began, UTC)
+    began = datetime.fromtimestamp(minute.began, timezone.utc)
     rows = [(began, *edge, version, *sums, buckets) for edge, (sums, buckets) in sorted(totals.items())]
     rows.append((began, "", "", "call", version, 0.0, 0.0, 0.0, minute.spans, {}))
     client.insert("edges", rows, column_names=_COLUMNS)

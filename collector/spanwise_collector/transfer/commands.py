@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,5 +100,5 @@ def parse_time(text: str, now_ns: int) -> int:
     if moment.tzinfo is None:
         if not _DAY.fullmatch(text):
             raise ValueError(f"{text!r} has no time zone: add Z or +01:00")
-        moment = moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=timezone.utc)
     return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -41,7 +41,7 @@ def _not_after(der: bytes) -> datetime:
     # Two digits of a year are those of 1950 to 2049.
     year = text[:2] if kind == _UTC_TIME else text[:4]
     full = int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 50 else 2000)
-    return datetime.strptime(f"{full:04}{text[len(year) :]}", "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    return datetime.strptime(f"{full:04}{text[len(year) :]}", "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
 def _element(der: bytes, at: int) -> tuple[int, int, int]:
