@@ -35,6 +35,7 @@ def test_a_histogram_to_the_letter(admin):
         "role": "duration",
         "histogram_format": "percentiles are interpolated inside the bucket",
         "bucket_bounds": list(standard.HTTP_BUCKETS),
+        "owner": "unknown",
         "emitted": True,
         "buckets": {
             "count": ".count",

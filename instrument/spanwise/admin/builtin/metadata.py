@@ -39,12 +39,13 @@ def metric_metadata(request: Request) -> Response:
     emitted = emitted_names(request.process.registry, rows)
     if request.parameter("emitted") in ("false", "0"):
         rows = [row for row in rows if row.name not in emitted]
+    owner = request.process.attribute("spanwise.owner")
     return json_response(
         {
             "@version": _VERSION,
             "counters_latched": False,
             "separator_char": "/",
-            "metrics": [{**_entry(row), "emitted": row.name in emitted} for row in rows],
+            "metrics": [{**_entry(row), "owner": row.owner or owner, "emitted": row.name in emitted} for row in rows],
         }
     )
 

@@ -29,7 +29,13 @@ def workers(request: Request) -> Page:
         return _page(request, own, {})
     good, failed = json_of_each(request, presence, [each.pid for each in siblings])
     rows = [
-        {**good[each.pid]["workers"][0], "worker": each.worker, "age_s": round(each.age_s, 1), "owner": each.owner}
+        {
+            **good[each.pid]["workers"][0],
+            "pid": each.pid,
+            "worker": each.worker,
+            "age_s": round(each.age_s, 1),
+            "owner": each.owner,
+        }
         for each in siblings
         if each.pid in good
     ]
