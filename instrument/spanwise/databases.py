@@ -16,7 +16,7 @@ from opentelemetry.trace import get_current_span
 from prometheus_client import Histogram
 
 from spanwise import standard
-from spanwise.metrics import from_standard
+from spanwise.metrics import exemplar, from_standard
 from spanwise.tracing.spans import exception_name
 
 MODULE = "sqlalchemy.engine"
@@ -87,12 +87,7 @@ def _observe(context: Any, dialect: str, error_type: str) -> None:
     at, statement = started
     series = _duration().labels(_SYSTEMS.get(dialect, dialect), operation_of(statement), error_type)
     span = get_current_span()
-    if span.is_recording():
-        ids = span.get_span_context()
-        exemplar = {"trace_id": f"{ids.trace_id:032x}", "span_id": f"{ids.span_id:016x}"}
-        series.observe(perf_counter() - at, exemplar)
-    else:
-        series.observe(perf_counter() - at)
+    series.observe(perf_counter() - at, exemplar(span.get_span_context()) if span.is_recording() else None)
 
 
 @cache

@@ -69,13 +69,15 @@ def counter(
     description: str,
     labels: Sequence[str] = (),
     better: str = "neither",
+    owner: str = "",
     registry: CollectorRegistry = REGISTRY,
 ) -> Counter:
     """Declares a counter of the service's own: `spanwise.counter("orders_placed", unit="{order}", ...)`.
 
-    `better` is "higher", "lower" or "neither". Raises DeclarationError.
+    `better` is "higher", "lower" or "neither"; `owner` who is to be asked, the service's owner if it is not given.
+    Raises DeclarationError.
     """
-    return _declare(Counter, _row(Kind.COUNTER, name, unit, description, labels, better), registry)
+    return _declare(Counter, _row(Kind.COUNTER, name, unit, description, labels, better, owner), registry)
 
 
 def gauge(
@@ -85,6 +87,7 @@ def gauge(
     description: str,
     labels: Sequence[str] = (),
     better: str = "neither",
+    owner: str = "",
     workers: str = "sum",
     registry: CollectorRegistry = REGISTRY,
 ) -> Gauge:
@@ -93,7 +96,7 @@ def gauge(
     `workers` tells how the gauges of several worker processes become one: "sum" (a queue's length), "max" (the age of
     a cache), "min", or "each" for one series a worker with the label `worker`.
     """
-    row = _row(Kind.GAUGE, name, unit, description, labels, better)
+    row = _row(Kind.GAUGE, name, unit, description, labels, better, owner)
     return _declare(Gauge, replace(row, workers=_workers(name, workers, row.labels)), registry)
 
 
@@ -105,10 +108,11 @@ def histogram(
     buckets: Sequence[float],
     labels: Sequence[str] = (),
     better: str = "lower",
+    owner: str = "",
     registry: CollectorRegistry = REGISTRY,
 ) -> Histogram:
     """Declares a histogram of the service's own; `buckets` are upper bounds in `unit`. Raises DeclarationError."""
-    row = _row(Kind.HISTOGRAM, name, unit, description, labels, better, tuple(buckets))
+    row = _row(Kind.HISTOGRAM, name, unit, description, labels, better, owner, tuple(buckets))
     return _declare(Histogram, row, registry)
 
 
@@ -138,11 +142,10 @@ def observer(histogram: Histogram) -> Observe:
     total: Any = histogram._sum
     if type(total) is not MutexValue:
         return histogram.observe
-    lock = total._lock
 
     def observe(amount: float, exemplar: dict[str, str] | None = None) -> None:
         bucket = buckets[bisect_left(bounds, amount)]
-        with lock:
+        with total._lock:  # looked up each time: a forked child gets a new one
             total._value += amount
             bucket._value += 1.0
             if exemplar is not None:
@@ -156,10 +159,9 @@ def incrementer(counter: Counter) -> Callable[[], None]:
     value: Any = counter._value
     if type(value) is not MutexValue:
         return counter.inc
-    lock = value._lock
 
     def increment() -> None:
-        with lock:
+        with value._lock:  # looked up each time: a forked child gets a new one
             value._value += 1.0
 
     return increment
@@ -178,6 +180,7 @@ def _row(
     description: str,
     labels: Iterable[str],
     better: str,
+    owner: str,
     buckets: tuple[float, ...] = (),
 ) -> Metric:
     full_name = prometheus_name(name, unit, kind)
@@ -207,7 +210,8 @@ def _row(
     if kind is Kind.HISTOGRAM and (not buckets or not all(low < high for low, high in pairwise((-inf, *buckets)))):
         raise DeclarationError(f"metric {name!r}: buckets must be upper bounds in rising order, such as (0.1, 0.5, 1).")
     role = {Kind.COUNTER: Role.RATE, Kind.GAUGE: Role.SATURATION, Kind.HISTOGRAM: Role.DURATION}[kind]
-    return Metric(full_name, kind, unit, description, role, ServiceKind.EVERY, direction, label_names, buckets)
+    every = ServiceKind.EVERY
+    return Metric(full_name, kind, unit, description, role, every, direction, label_names, buckets, owner=owner.strip())
 
 
 def _workers(name: str, given: str, labels: tuple[str, ...]) -> Workers:

@@ -100,6 +100,7 @@ class Metric:
     domain: tuple[float | None, float | None] = (0.0, None)
     source: str = ""  # the convention's own name, where it has one
     workers: Workers = Workers.SUM  # of a gauge
+    owner: str = ""  # who declared it, where that is not the service's owner
 
     @property
     def series(self) -> tuple[str, ...]:

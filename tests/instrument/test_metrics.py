@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from spanwise import metrics, standard
 from spanwise.metrics import DeclarationError, prometheus_name, unit_suffix
 from spanwise.standard import Better, Kind
+from spanwise.workers.inheritance import start_afresh
 
 
 @pytest.fixture
@@ -196,3 +198,20 @@ def test_values_that_prometheus_client_keeps_in_files_are_its_own_business(tmp_p
     )
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+
+def test_a_forked_child_does_not_wait_for_a_lock_of_its_parent(registry: CollectorRegistry) -> None:
+    """Which another thread of the parent held at the fork, and which nobody lets go of in the child."""
+    made, counts = Histogram("took_seconds", "x", registry=registry), Counter("done", "x", registry=registry)
+    observe, increment = metrics.observer(made), metrics.incrementer(counts)
+    made._sum._lock.acquire()
+    counts._value._lock.acquire()
+    start_afresh(registry, lambda family: standard.Workers.SUM, parent_counts=True)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(lambda: (observe(0.1), increment())).result(10)
+    assert registry.get_sample_value("took_seconds_count") == 1
+
+
+def test_an_owner(registry: CollectorRegistry) -> None:
+    metrics.counter("owned_things", unit="{thing}", description="Things.", owner=" team-a ", registry=registry)
+    assert next(row.owner for row in metrics.declared() if row.name == "owned_things_total") == "team-a"
