@@ -2,9 +2,10 @@
 
 Yielding the interpreter after every item starves the work beside busy threads: each yield may wait a switch interval
 (5 ms) for every runnable thread. So the work goes on for a slice of time before it yields, and does not yield at all
-when it has become urgent. The slice follows what the last yield cost: where nobody is busy a yield takes microseconds
-and the slice is short, so that a request waits for a tenth of a millisecond and not for half of one; beside busy
-threads, which take milliseconds each, the work keeps a fair share. (`make bench-tail` measures both.)
+when it has become urgent. A yield is a short sleep: a request gives the interpreter up at each of its system calls, and
+work that is back at once stands before it every time. The slice follows what the last yield cost beyond that sleep:
+where nobody is busy the slice is short, so that a request waits for 0.05 ms; beside busy threads, which take
+milliseconds each, the work keeps a fair share. (`make bench-tail` measures both.)
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-SHORTEST_SLICE_S = 0.0001
+PAUSE_S = 0.0001
+SHORTEST_SLICE_S = 0.00005
 LONGEST_SLICE_S = 0.005  # the interpreter's own switch interval: beyond it others are let in anyway
 
 
@@ -31,8 +33,8 @@ class Pace:
         if now - self._began < self._slice_s:
             return
         if not self._urgent():
-            time.sleep(0)
+            time.sleep(PAUSE_S)
             resumed = time.perf_counter()
-            self._slice_s = min(max(resumed - now, SHORTEST_SLICE_S), LONGEST_SLICE_S)
+            self._slice_s = min(max(resumed - now - PAUSE_S, SHORTEST_SLICE_S), LONGEST_SLICE_S)
             now = resumed
         self._began = now
