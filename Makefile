@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 DEMO_FLAGS ?=
+BENCH_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench-boards help setup debian demo test test-faults check format docs build bench-overhead bench-admin bench-tail bench-import bench-start bench-intake clean
+.PHONY: bench-boards bench-queries help setup debian demo test test-faults check format docs build bench-overhead bench-admin bench-tail bench-import bench-start bench-intake soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +88,12 @@ bench-start: $(STAMP) ## start-up times, as JSON
 
 bench-intake: $(STAMP) ## how fast the collector takes spans in, and what that costs, as JSON
 	@$(BIN)/python tests/benchmarks/intake.py
+
+bench-queries: $(STAMP) ## how fast questions are answered over 10 million spans while more arrive, as JSON
+	@$(BIN)/python tests/benchmarks/queries.py $(BENCH_FLAGS)
+
+soak: $(STAMP) ## ten minutes of spans and readers: whether memory, parts and the limit of size hold, as JSON
+	@$(BIN)/python -m tests.benchmarks.soak
 
 bench-boards: $(STAMP) ## boards of 1,000 services generated and checked: time and memory, as JSON
 	@$(BIN)/python tests/benchmarks/boards.py

@@ -104,26 +104,32 @@ class Feeder:
         payload = b"".join(payload for _, payload in records)
         pause_s = _FIRST_PAUSE_S
         failures = 0
+        refused = ""
         while True:
             try:
+                if refused:
+                    parts = self._divide(batch, refused)
+                    break
                 self._insert(payload, batch)
+                self._spool.stored(batch)
             except RefusedError as error:
-                return self._halve(batch, str(error))
+                refused = str(error)
             except Exception as error:
                 failures += 1
                 metrics.INSERT_RETRIES.inc()
                 self._report(" ".join(str(error).split())[:300])
                 self._drop_client()
                 if len(records) > 1 and failures >= _FAILURES_BEFORE_HALVING:
-                    return self._halve(batch, "it failed again and again")
+                    refused = "it failed again and again"
                 if self._stopping.wait(pause_s):
                     return False
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-                continue
-            self._spool.stored(batch)
-            metrics.STORED_SPANS.inc(sum(record.spans for record, _ in records))
-            self._recovered()
-            return True
+            else:
+                metrics.STORED_SPANS.inc(sum(record.spans for record, _ in records))
+                self._recovered()
+                return True
+        delivered = [self._deliver(part) for part in parts]  # each, also after one that was not
+        return all(delivered)
 
     def _insert(self, payload: bytes, batch: Batch) -> None:
         if self._client is None:
@@ -132,19 +138,14 @@ class Feeder:
         insert(self._client, payload, batch.token)
         metrics.INSERT_DURATION.observe(time.perf_counter() - began)
 
-    def _halve(self, batch: Batch, reason: str) -> bool:
+    def _divide(self, batch: Batch, reason: str) -> tuple[Batch, ...]:
+        """The halves that replace a batch; none for a single request, which is set aside. Raises OSError."""
         records = [record for record, _ in self._spool.payloads(batch)]
-        if len(records) == 1:
-            self._spool.set_aside(batch, reason)
-            metrics.SET_ASIDE_REQUESTS.inc()
-            return True
-        middle = records[len(records) // 2].start
-        halves = (Batch(batch.segment, batch.start, middle), Batch(batch.segment, middle, batch.end))
-        for half in halves:
-            self._spool.begin(half)
-        self._spool.split(batch)
-        delivered = [self._deliver(half) for half in halves]
-        return all(delivered)
+        if len(records) > 1:
+            return self._spool.split(batch, records[len(records) // 2].start)
+        self._spool.set_aside(batch, reason)
+        metrics.SET_ASIDE_REQUESTS.inc()
+        return ()
 
     def _report(self, reason: str) -> None:
         if self.failing is None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -91,7 +91,9 @@ def run(settings: Settings) -> int:
     while not stopping.wait(_LOOK_S):
         pass
     threading.Thread(target=_stop_at_last, name="stop-at-last", daemon=True).start()
-    collector.stop()
+    if not collector.stop():
+        # A thread inside the engine would crash the process as it ends; what it was doing is done again.
+        os._exit(0)
     return 0
 
 
@@ -118,6 +120,7 @@ class Collector:
         self._read_tokens, self._write_tokens = _tokens(settings)
         self._folder = DataFolder(Path(settings["SPANWISE_COLLECTOR_DATA"]))
         self._stops: list[tuple[str, Any]] = []
+        self._store_is_busy: Callable[[], bool] = lambda: False
 
     def start(self, stopping: threading.Event) -> None:
         """Up to the point where everything answers. Raises CommandError."""
@@ -156,8 +159,8 @@ class Collector:
             self._instrumentation.admin_url,
         )
 
-    def stop(self) -> None:
-        """Backwards, within five seconds."""
+    def stop(self) -> bool:
+        """Backwards, within five seconds; whether nothing is still under way in the store."""
         began = time.perf_counter()
         for name, stop in reversed(self._stops):
             try:
@@ -165,6 +168,13 @@ class Collector:
             except Exception:
                 log.exception("%s did not stop cleanly", name)
         log.info("stopped in %.2f s", time.perf_counter() - began)
+        return not self._store_is_busy()
+
+    def _close_store(self) -> None:
+        if self._store_is_busy():
+            log.warning("an insert takes longer than there is time to stop; it is made again at the next start")
+        else:
+            self._store.close()
 
     def _bind(self) -> tuple[Any, Any]:
         settings = self._settings
@@ -202,6 +212,7 @@ class Collector:
             settings["SPANWISE_COLLECTOR_BATCH_INTERVAL"],
             settings["SPANWISE_COLLECTOR_BATCH_MAX"],
         )
+        self._store_is_busy = self._feeder.is_alive
         self._linker = Linker(self._store, self._feeder.inserts)
         self._retention = Retention(self._store, max_age_s, settings["SPANWISE_COLLECTOR_RETENTION_SIZE"])
         self._pool = ClientPool(
@@ -219,7 +230,7 @@ class Collector:
         snapshots = Snapshots(self._folder.path / "snapshots")
         snapshots.load()
         self._stops += [
-            ("store", self._store.close),
+            ("store", self._close_store),
             ("queries", self._pool.close),
             ("metrics of spans", self._span_metrics.stop),
             ("retention", self._retention.stop),

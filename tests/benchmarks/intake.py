@@ -60,11 +60,11 @@ CASES = (
 )
 
 
-def request_template(spans: int, rng: random.Random) -> bytes:
-    """One request, whose ids a `Template` replaces."""
+def request_template(spans: int, rng: random.Random, service: str | None = None) -> bytes:
+    """One request of a service, which is drawn where none is given. Its ids are replaced by a `Template`."""
     message = ExportTraceServiceRequest()
     resource_spans = message.resource_spans.add()
-    service = rng.choice(("checkout", "catalog", "cart", "users"))
+    service = service or rng.choice(("checkout", "catalog", "cart", "users"))
     for key, value in (
         ("service.name", service),
         ("service.namespace", "shop"),
@@ -114,7 +114,8 @@ class Template:
     """A request whose ids can be changed in its bytes, so that sending costs the generator nearly nothing."""
 
     def __init__(self, payload: bytes) -> None:
-        spans = ExportTraceServiceRequest.FromString(payload).resource_spans[0].scope_spans[0].spans
+        message = ExportTraceServiceRequest.FromString(payload)
+        spans = [span for one in message.resource_spans for scope in one.scope_spans for span in scope.spans]
         self._payload = bytearray(payload)
         # Where each span has its trace id, its span id and its parent's id, and whose ids these are.
         self._places: list[tuple[int, int, int | None, int, int]] = []
@@ -213,13 +214,16 @@ def client(case: Case, address: str, number: int, threads: int, seconds: float, 
 class Collector:
     """The collector under test, and what the system says about it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
         self.data = folder / "data"
         ports = [word for name in ("--port", "--otlp-port", "--grpc-port", "--admin-port") for word in (name, "0")]
         self._log = (folder / "log").open("wb")
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("SPANWISE_", "OTEL_"))}
         self.process = subprocess.Popen(
-            [SPANWISE, "collector", "--data", str(self.data), *ports], stdout=self._log, stderr=self._log, env=environ
+            [SPANWISE, "collector", "--data", str(self.data), *ports, *flags],
+            stdout=self._log,
+            stderr=self._log,
+            env=environ,
         )
         self.facts = self._facts()
 

@@ -16,7 +16,10 @@ def test_batches_that_were_begun_and_not_ended_are_open(tmp_path: Path) -> None:
     log.end("stored", SECOND)
     assert BatchLog(tmp_path, 1).open_batches() == ([FIRST, THIRD], 300)
     log.end("refused", FIRST)
-    log.end("split", THIRD)
+    log.split(THIRD, 250)
+    assert BatchLog(tmp_path, 1).open_batches() == ([*THIRD.halves(250)], 300)
+    for half in THIRD.halves(250):
+        log.end("stored", half)
     log.close()
     assert BatchLog(tmp_path, 1).open_batches() == ([], 300)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from spanwise_collector.store import Store, insert
 from spanwise_collector.store._migrations import migrate
 from spanwise_collector.store._retention import TABLES, apply_max_age, apply_max_bytes
-from tests.collector.otlp_requests import DAY, payload, span
+from tests.collector.otlp_requests import DAY, SECOND, payload, span
 
 
 @pytest.fixture
@@ -64,17 +65,36 @@ def test_old_rows_go(client: Any) -> None:
     }
 
 
-def test_the_oldest_day_goes_when_there_is_too_much(client: Any) -> None:
+def test_the_oldest_days_go_when_there_is_too_much(client: Any) -> None:
     now = time.time_ns()
     days = [now - age * DAY for age in (3, 2, 1, 0)]
     insert(client, payload(*(span(start_ns=start) for start in days)), "days")
     assert apply_max_bytes(client, 10**9) == []
-    total = sum(size for _, size in _days(client))
-    oldest, second = _days(client)[:2]
-    assert apply_max_bytes(client, total - oldest[1] - 1) == [oldest[0], second[0]]
+    sizes = _days(client)
+    left = sizes[-1][1] + sizes[-2][1]
+    assert apply_max_bytes(client, int((left + 1) / 0.93)) == [sizes[0][0], sizes[1][0]]
     assert counts(client)["spans"] == counts(client)["trace_spans"] == 2
-    assert apply_max_bytes(client, 1) == [_days(client)[0][0]] or len(_days(client)) == 1
-    assert counts(client)["spans"] == 1, "the newest day stays"
+    assert apply_max_bytes(client, 1) == [sizes[2][0]]
+    assert counts(client)["spans"] == 1, "the newest minute stays"
+
+
+def test_the_oldest_minutes_of_a_large_day_go(client: Any) -> None:
+    noon = (time.time_ns() // DAY - 1) * DAY + DAY // 2
+    minutes = [noon + number * 60 * SECOND for number in range(10)]
+    for number, start in enumerate(minutes):
+        insert(client, payload(*(span(start_ns=start + i) for i in range(50))), f"minute {number}")
+    total = sum(size for _, size in _days(client))
+    (words,) = apply_max_bytes(client, int(total * 0.7))
+    assert re.fullmatch(r"\d{8} before 12:0[3-5]", words)
+    left = counts(client)
+    assert left["spans"] == left["trace_spans"]
+    assert 250 <= left["spans"] <= 350
+    assert client.query("SELECT sum(span_count) FROM red_minutes").result_rows == [(left["spans"],)]
+    assert client.query("SELECT sum(span_count) FROM traces").result_rows == [(left["spans"],)]
+    oldest = client.query("SELECT min(start) FROM spans").result_rows[0][0]
+    assert f"{oldest:%H:%M}" == words[-5:]
+    apply_max_bytes(client, 1)
+    assert counts(client)["spans"] == 50, "the newest minute stays"
 
 
 def _days(client: Any) -> list[tuple[str, int]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from spanwise_collector.spool import Batch, Spool, SpoolError, SpoolFullError
+from spanwise_collector.spool._batches import BatchLog
 from tests.collector.running_collector import wait_for
 
 MAX_BYTES = 4 * 2**20
@@ -184,10 +186,8 @@ def test_a_split_batch_is_replaced_by_its_halves(open_spool: OpenSpool) -> None:
     whole = spool.next_batch(BATCH_BYTES)
     assert whole is not None
     middle = spool.payloads(whole)[1][0].start
-    left, right = Batch(whole.segment, whole.start, middle), Batch(whole.segment, middle, whole.end)
-    spool.begin(left)
-    spool.begin(right)
-    spool.split(whole)
+    left, right = spool.split(whole, middle)
+    assert (left, right) == (Batch(whole.segment, whole.start, middle), Batch(whole.segment, middle, whole.end))
     spool.stored(left)
     spool.close()
     again = open_spool()
@@ -241,3 +241,40 @@ def test_the_age_of_the_oldest_is_known(open_spool: OpenSpool) -> None:
     assert spool.state().oldest_age_s > 0, "a batch under way is still waiting"
     spool.stored(batch)
     assert spool.state().oldest_age_s == 0
+
+
+def test_a_flush_waits_for_what_was_appended_before_it_and_for_no_more(open_spool: OpenSpool, tmp_path: Path) -> None:
+    spool = open_spool()
+    spool.append(b"one", 1)
+    assert not spool.flush(0.05)
+    first = spool.next_batch(BATCH_BYTES)
+    assert first is not None
+    assert not spool.flush(0.05)
+    flushed: list[bool] = []
+    flush = threading.Thread(target=lambda: flushed.append(spool.flush(20)))
+    flush.start()
+    time.sleep(0.1)
+    spool.append(b"two", 1)
+    second = spool.next_batch(BATCH_BYTES)
+    assert second is not None
+    spool.stored(first)
+    flush.join(20)
+    assert flushed == [True]
+    spool.stored(second)
+    assert spool.flush(0.05)
+    wait_for(lambda: not list(tmp_path.glob("*.segment")), what="a closed and deleted segment")
+
+
+def test_a_batch_whose_end_cannot_be_noted_has_ended(open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = open_spool()
+    spool.append(b"one", 1)
+    batch = spool.next_batch(BATCH_BYTES)
+    assert batch is not None
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(BatchLog, "end", full)
+    spool.stored(batch)
+    assert spool.next_batch(BATCH_BYTES) is None
+    assert spool.flush(0.05)

@@ -11,6 +11,8 @@ from tests.collector.otlp_requests import new_span_id, new_trace_id, payload, sp
 from tests.collector.running_collector import RunningCollector
 
 SERVICE = "faults"
+# What it calls: a span for each request, sent by itself as another service would.
+CALLEE = "faults-callee"
 _SPANS_PER_REQUEST = 20
 
 
@@ -54,7 +56,9 @@ class Load:
             body = payload(
                 *(span(trace_id=trace_id, span_id=i, attributes={"a": "b" * 50}) for i in ids), service=SERVICE
             )
+            callee = payload(span(trace_id=trace_id, parent=ids[0]), service=CALLEE)
             status = self._send(body)
+            self._send(callee)
             with self._lock:
                 self.statuses[status] = self.statuses.get(status, 0) + 1
                 if status == 200:

@@ -225,15 +225,14 @@ class Spool:
                     return batch
             batch = Batch(segment.id, segment.taken, self._batch_end(segment, max_bytes))
             if self.payloads(batch):
-                self.begin(batch)
+                self._begin(batch)
                 return batch
             with self._changed:
                 segment.taken = batch.end
                 self._forget_when_done(segment)
         return None
 
-    def begin(self, batch: Batch) -> None:
-        """Logs a batch before its insert; `next_batch` did, the halves of a split one need it. Raises OSError."""
+    def _begin(self, batch: Batch) -> None:
         segment = self._segments[batch.segment]
         segment.log.begin(batch)
         with self._changed:
@@ -257,9 +256,15 @@ class Spool:
         """The store has it, durably."""
         self._end("stored", batch)
 
-    def split(self, batch: Batch) -> None:
-        """The batch is replaced by smaller ones, which were begun before."""
-        self._end("split", batch)
+    def split(self, batch: Batch, middle: int) -> tuple[Batch, Batch]:
+        """Replaces a batch by two that meet at `middle`, where a record begins; returns them. Raises OSError."""
+        halves = batch.halves(middle)
+        segment = self._segments[batch.segment]
+        segment.log.split(batch, middle)
+        with self._changed:
+            segment.open_batches.discard(batch)
+            segment.open_batches.update(halves)
+        return halves
 
     def set_aside(self, batch: Batch, reason: str) -> None:
         """Keeps the one request of the batch, with the reason, out of the way. Raises OSError."""
@@ -269,7 +274,10 @@ class Spool:
 
     def _end(self, verb: str, batch: Batch) -> None:
         segment = self._segments[batch.segment]
-        segment.log.end(verb, batch)
+        try:
+            segment.log.end(verb, batch)
+        except OSError as error:  # a full disk: after a crash it is inserted again, and the store knows its token
+            log.warning("spool: the end of batch %s could not be noted: %s", batch.token, error.strerror)
         with self._changed:
             segment.open_batches.discard(batch)
             close_it = segment is self._active and segment.is_done and self._is_worth_deleting(segment)
@@ -346,7 +354,9 @@ class Spool:
         with self._changed:
             segments = self._segments.values()
             waiting = sum(
-                segment.durable - segment.taken + sum(batch.end - batch.start for batch in segment.replay)
+                segment.durable
+                - segment.taken
+                + sum(batch.end - batch.start for batch in (*segment.replay, *segment.open_batches))
                 for segment in segments
             )
             done = all(segment.is_done for segment in segments)

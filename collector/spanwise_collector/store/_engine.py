@@ -17,6 +17,14 @@ from xml.sax.saxutils import escape
 
 _HIDDEN = ("numpy", "pandas", "pyarrow", "polars")
 
+# A merge costs as much CPU as the insert before it, so parts are merged eight at a time at least: see
+# docs/decisions/0016-what-a-span-costs.md. Parts that are merged or cut away leave the disk soon; by default they stay
+# for eight minutes, which is gigabytes under load. A part is at most so large, so that cutting the oldest minutes off
+# rewrites little.
+_MERGE_AT_LEAST = 8
+_OLD_PARTS_S = 30
+_LARGEST_PART_BYTES = 2**30
+
 # Sized for a laptop: without them the engine's caches may grow to gigabytes.
 _MARK_CACHE_BYTES = 32 * 2**20
 _INDEX_CACHE_BYTES = 16 * 2**20
@@ -33,6 +41,11 @@ _CONFIGURATION = """<clickhouse>
     <mmap_cache_size>0</mmap_cache_size>
     <compiled_expression_cache_size>16777216</compiled_expression_cache_size>
     <tmp_path>{temporary}/</tmp_path>
+    <merge_tree>
+        <min_parts_to_merge_at_once>{merge_at_least}</min_parts_to_merge_at_once>
+        <old_parts_lifetime>{old_parts_s}</old_parts_lifetime>
+        <max_bytes_to_merge_at_max_space_in_pool>{largest_part}</max_bytes_to_merge_at_max_space_in_pool>
+    </merge_tree>
 </clickhouse>
 """
 
@@ -86,6 +99,9 @@ def connection(folder: Path, memory_bytes: int) -> dict[str, Any]:
         marks=_MARK_CACHE_BYTES,
         index=_INDEX_CACHE_BYTES,
         query=_QUERY_CACHE_BYTES,
+        merge_at_least=_MERGE_AT_LEAST,
+        old_parts_s=_OLD_PARTS_S,
+        largest_part=_LARGEST_PART_BYTES,
         temporary=escape(str(temporary)),
     )
     configuration.write_text(text, encoding="utf-8")

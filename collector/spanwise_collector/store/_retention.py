@@ -1,10 +1,12 @@
-"""How long and how much the store keeps: by age through each table's TTL, by size through dropping the oldest day."""
+"""How long and how much the store keeps: by age through each table's TTL, by size by dropping the oldest minutes."""
 
 from __future__ import annotations
 
 import logging
 import re
 import threading
+from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -15,7 +17,9 @@ from spanwise_collector.store._store import Store
 log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent / "retention"
-_INTERVAL_S = 30.0
+_INTERVAL_S = 5.0
+# Room is made down to this share of the limit, so that it is not made every few seconds.
+_MAKE_ROOM_TO = 0.93
 _DAY = re.compile(r"\d{8}")
 
 # Each table that holds spans or what was made of them, and the time from which its rows age. All have one partition a
@@ -31,13 +35,16 @@ TABLES = {
     "edges": "minute",
 }
 
+# What is left when a day is cut has the size of a catalog.
+_CUT_BY_MINUTE = ("spans", "traces", "trace_spans", "red_minutes", "edges")
+
 
 def _statement(name: str, **words: object) -> str:
     return Template((_FOLDER / f"{name}.sql").read_text(encoding="utf-8")).substitute(words)
 
 
 class Retention:
-    """Applies the limits at start and then every half a minute, on a thread of its own."""
+    """Applies the limits at start and then every few seconds, on a thread of its own."""
 
     def __init__(self, store: Store, max_age_s: float, max_bytes: int) -> None:
         self._store = store
@@ -81,20 +88,44 @@ def apply_max_age(client: Any, max_age_s: float) -> None:
 
 
 def apply_max_bytes(client: Any, max_bytes: int) -> list[str]:
-    """Drops the oldest days until the rest fits; returns them (`["20261101"]`). The newest day always stays."""
+    """Drops the oldest days and then minutes until the rest is well below the limit; returns what it dropped, in words.
+
+    The newest minute always stays.
+    """
     days = client.query(_statement("days"), parameters={"tables": list(TABLES)}).result_rows
     total = sum(row[1] for row in days)
     metrics.STORE_BYTES.set(total)
     metrics.STORE_ROWS.set(sum(row[2] for row in days))
-    dropped = []
-    for day, size, _ in days[:-1]:
-        if total <= max_bytes:
-            break
+    dropped: list[str] = []
+    if total <= max_bytes:
+        return dropped
+    excess = total - int(max_bytes * _MAKE_ROOM_TO)
+    for day, size, _ in days:
         if not _DAY.fullmatch(day):
             raise ValueError(f"the store has a partition {day!r}, which is not a day")
-        for table in TABLES:
-            client.command(_statement("drop_day", table=table, day=day))
-        log.warning("retention: dropped the spans of %s: the store may take %d bytes", day, max_bytes)
-        total -= size
-        dropped.append(day)
+        if excess <= 0:
+            break
+        if size <= excess and day != days[-1][0]:
+            for table in TABLES:
+                client.command(_statement("drop_day", table=table, day=day))
+            dropped.append(day)
+        else:
+            dropped += _cut_day(client, day, excess / size)
+        excess -= size
+    if dropped:
+        log.warning("retention: dropped the spans of %s: the store may take %d bytes", ", ".join(dropped), max_bytes)
     return dropped
+
+
+def _cut_day(client: Any, day: str, share: float) -> list[str]:
+    """Drops the oldest minutes that have this share of the day's spans, but never all."""
+    minutes = client.query(_statement("minutes"), parameters={"day": day}).result_rows
+    wanted = share * sum(spans for _, spans in minutes)
+    for (_, spans), (following, _) in pairwise(minutes):
+        wanted -= spans
+        if wanted <= 0 or following == minutes[-1][0]:
+            for table in _CUT_BY_MINUTE:
+                client.command(_statement("cut_day", table=table, day=day, time=TABLES[table], began=following))
+            until = datetime.fromtimestamp(following, timezone.utc)
+            return [f"{day} before {until:%H:%M}"]
+    return []
