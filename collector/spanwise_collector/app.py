@@ -21,7 +21,7 @@ from spanwise_collector.api._services import EXTENSION, Services
 from spanwise_collector.web import blueprint as pages
 
 # A query API is a room with a blueprint; this is the one place that knows them.
-_QUERY_APIS = (zipkin.blueprint, *jaeger.blueprints, tempo.blueprint)
+_QUERY_APIS = (*zipkin.blueprints, *jaeger.blueprints, tempo.blueprint)
 _OUR_APIS = (_health, _reading, _measures, _attributes, _keeping, _registry, _openapi)
 _BLUEPRINTS = (*(api.blueprint for api in _OUR_APIS), *_QUERY_APIS, pages)
 

@@ -218,3 +218,12 @@ def test_dependencies_of_the_golden_set(api: RunningCollector, golden: dict[str,
 
 def test_a_hundred_thousand_spans(api: RunningCollector, large: GoldenTrace) -> None:
     assert len(api.get(f"/api/v2/trace/{large.trace_id}").json) == large.spans
+
+
+def test_what_zipkins_pages_ask_and_old_links(api: RunningCollector) -> None:
+    configuration = api.get("/config.json").json
+    assert (configuration["queryLimit"], configuration["searchEnabled"]) == (10, True)
+    assert api.get("/info").json["zipkin"]["version"]
+    page = api.get(f"/zipkin/traces/{TRACE}")
+    assert page.status == 200 and page.headers["Content-Type"].startswith("text/html")
+    assert b"<title>" in api.get("/zipkin/").body

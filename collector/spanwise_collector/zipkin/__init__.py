@@ -1,5 +1,7 @@
 """Zipkin's read API, v2: what Zipkin's UI, its clients and Grafana's zipkin data source ask."""
 
-from spanwise_collector.zipkin._routes import blueprint
+from spanwise_collector.zipkin import _routes, _server
 
-__all__ = ["blueprint"]
+blueprints = (_routes.blueprint, _server.blueprint)
+
+__all__ = ["blueprints"]
