@@ -65,8 +65,8 @@ def blocked_loop() -> Iterator[None]:
 
 
 @contextmanager
-def deadlock() -> Iterator[None]:
-    """Of the threads transfer-1 and transfer-2 and their two tracked locks."""
+def deadlock(first_name: str = "transfer-1") -> Iterator[None]:
+    """Of a thread of that name and transfer-2, and their two tracked locks."""
     first, second = TrackedLock(), TrackedLock()
     both_hold = threading.Barrier(2)
 
@@ -75,7 +75,7 @@ def deadlock() -> Iterator[None]:
         both_hold.wait(20)
         theirs.acquire()
 
-    pairs = (("transfer-1", (first, second)), ("transfer-2", (second, first)))
+    pairs = ((first_name, (first, second)), ("transfer-2", (second, first)))
     threads = [threading.Thread(target=transfer, args=pair, name=name) for name, pair in pairs]
     for thread in threads:
         thread.start()

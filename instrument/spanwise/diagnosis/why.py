@@ -26,6 +26,10 @@ _GC_WINDOW_S = 16.0
 # A service whose collector takes a tenth of its time is slowed by it, not by its work.
 _GC_STORM_SHARE = 0.10
 _THROTTLED_SHARE = 0.05
+# In less than this a share is chance: one full collection in a process that has just started, one period of two.
+_GC_JUDGED_S = 5.0
+_GC_JUDGED_FULL = 3
+_PERIODS_JUDGED = 10
 _OWN_POOLS = "spanwise-"
 _MINUTE_S = 61.0
 # A loop that stands still this often, or once this long, within a minute is worth a line although it goes on now.
@@ -149,7 +153,7 @@ def failing_check(evidence: Evidence) -> Iterator[Finding]:
 
 def throttled(evidence: Evidence) -> Iterator[Finding]:
     before, now = evidence.before.cpu, evidence.now.cpu
-    if before is None or now is None or now.periods <= before.periods:
+    if before is None or now is None or now.periods - before.periods < _PERIODS_JUDGED:
         return
     share = (now.throttled - before.throttled) / (now.periods - before.periods)
     if share >= _THROTTLED_SHARE:
@@ -165,8 +169,8 @@ def garbage_storm(evidence: Evidence) -> Iterator[Finding]:
     before, now = evidence.before_gc, evidence.now
     elapsed_s = now.at - before.at
     share = (now.gc_s - before.gc_s) / elapsed_s if elapsed_s > 0 else 0.0
-    if share >= _GC_STORM_SHARE:
-        full = now.collections[2] - before.collections[2]
+    full = now.collections[2] - before.collections[2]
+    if share >= _GC_STORM_SHARE and (elapsed_s >= _GC_JUDGED_S or full >= _GC_JUDGED_FULL):
         text = (
             f"Garbage collection takes {share:.0%} of the time: {full} full collections in the last {_ago(before)}."
             " Fewer long-lived objects, gc.freeze() or a higher threshold help."

@@ -1,28 +1,14 @@
 from __future__ import annotations
 
 import http.client
-import shutil
 import socket
 import ssl
-import subprocess
 
 import pytest
 
 from spanwise.admin.tls import tls_context
 from spanwise.settings import SettingError
 from tests.instrument.admin.conftest import settings_with
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    if shutil.which("openssl") is None:
-        pytest.fail("openssl is missing: install Debian's package openssl (apt-get install openssl)", pytrace=False)
-    folder = tmp_path_factory.mktemp("tls")
-    files = folder / "cert.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True, timeout=60)
-    return str(files[0]), str(files[1])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -128,6 +129,21 @@ def test_a_garbage_storm(health: Health, recorder: Recorder) -> None:
         finding = only("gc storm", findings(health, recorder))
     assert "full collections" in finding.text
     assert ("collections", "/admin/gc") in finding.links
+
+
+def test_one_collection_just_after_the_start_is_no_storm(health: Health, recorder: Recorder) -> None:
+    held = [[number] for number in range(300_000)]
+    recorder.record()
+    gc.collect()
+    assert [each for each in findings(health, recorder) if each.kind == "gc storm"] == []
+    assert len(held) == 300_000
+
+
+def test_a_period_or_two_are_no_throttling(health: Health, recorder: Recorder, tmp_path: Path) -> None:
+    (tmp_path / "cpu.stat").write_text("nr_periods 100\nnr_throttled 0\nthrottled_usec 0\n")
+    recorder.record()
+    (tmp_path / "cpu.stat").write_text("nr_periods 102\nnr_throttled 1\nthrottled_usec 90000\n")
+    assert [each for each in findings(health, recorder) if each.kind == "throttled"] == []
 
 
 def test_a_throttled_group(health: Health, recorder: Recorder, tmp_path: Path) -> None:
