@@ -69,7 +69,7 @@ def test_threads_json_has_twitter_servers_shape_and_more(admin: Any, deadlock: N
     }
     assert (entry["daemon"], entry["state"], entry["priority"], entry["idle"]) == (False, "BLOCKED", 5, False)
     assert entry["stack"][0].endswith(")")
-    assert "take(" in entry["stack"][0]
+    assert "transfer(" in entry["stack"][0]
     (circle,) = data["deadlocks"]
     assert {data["threads"][ident]["thread"] for ident in circle} == {f"transfer {HOSTILE}", "transfer-2"}
     assert entry["lock_owner"] in circle
