@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import opentelemetry.environment_variables as of_the_api
@@ -168,20 +165,8 @@ def test_what_is_set_in_vain_is_one_line(run: Run, sink: CollectorSink) -> None:
 # --- certificates
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    if shutil.which("openssl") is None:
-        pytest.fail("openssl is missing: install Debian's package openssl (apt-get install openssl)", pytrace=False)
-    folder = tmp_path_factory.mktemp("tls")
-    files = folder / "cert.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True, timeout=60)
-    return files
-
-
 @pytest.fixture
-def over_tls(certificate: tuple[Path, Path]) -> Any:
+def over_tls(certificate: tuple[str, str]) -> Any:
     """A collector that asks for our certificate too; the URL and the paths it was asked for."""
     paths: list[str] = []
 
@@ -197,7 +182,7 @@ def over_tls(certificate: tuple[Path, Path]) -> Any:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificate[0]))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate[0])
     context.load_cert_chain(*certificate)
     context.verify_mode = ssl.CERT_REQUIRED
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -208,12 +193,12 @@ def over_tls(certificate: tuple[Path, Path]) -> Any:
 
 
 @pytest.mark.parametrize("alone", ["", "TRACES_"])
-def test_certificates(run: Run, over_tls: tuple[str, list[str]], certificate: tuple[Path, Path], alone: str) -> None:
+def test_certificates(run: Run, over_tls: tuple[str, list[str]], certificate: tuple[str, str], alone: str) -> None:
     url, paths = over_tls
     given = {
-        f"OTEL_EXPORTER_OTLP_{alone}CERTIFICATE": str(certificate[0]),
-        f"OTEL_EXPORTER_OTLP_{alone}CLIENT_CERTIFICATE": str(certificate[0]),
-        f"OTEL_EXPORTER_OTLP_{alone}CLIENT_KEY": str(certificate[1]),
+        f"OTEL_EXPORTER_OTLP_{alone}CERTIFICATE": certificate[0],
+        f"OTEL_EXPORTER_OTLP_{alone}CLIENT_CERTIFICATE": certificate[0],
+        f"OTEL_EXPORTER_OTLP_{alone}CLIENT_KEY": certificate[1],
     }
     assert run(ONE_SPAN, OTEL_EXPORTER_OTLP_ENDPOINT=url, **given).code == 0
     assert until(lambda: paths) == ["/v1/traces"]
@@ -226,8 +211,8 @@ def test_a_stranger_s_certificate_is_not_trusted(run: Run, over_tls: tuple[str, 
     assert paths == []
 
 
-def test_a_key_without_its_certificate(run: Run, certificate: tuple[Path, Path]) -> None:
-    ran = run(ONE_SPAN, OTEL_EXPORTER_OTLP_ENDPOINT="https://h", OTEL_EXPORTER_OTLP_CLIENT_KEY=str(certificate[1]))
+def test_a_key_without_its_certificate(run: Run, certificate: tuple[str, str]) -> None:
+    ran = run(ONE_SPAN, OTEL_EXPORTER_OTLP_ENDPOINT="https://h", OTEL_EXPORTER_OTLP_CLIENT_KEY=certificate[1])
     assert "SettingError: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set" in ran.stderr
 
 
