@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from promql_parser import VectorSelector, parse
 
 from spanwise_dashboards.checks.finding import Finding, Json, on_panel, panels_of, promql_targets
-from spanwise_dashboards.checks.queries import stand_ins, walk
+from spanwise_dashboards.checks.queries import places, stand_ins
 from spanwise_dashboards.checks.vocabulary import Vocabulary
 from spanwise_dashboards.prometheus import Prometheus, PrometheusError
 from spanwise_dashboards.variables import fill_variables
@@ -40,7 +40,7 @@ def explain(expr: str, prometheus: Prometheus, vocabulary: Vocabulary) -> str:
     """
     if prometheus.instant(expr):
         return ""
-    selectors = [node for node, _ in walk(parse(expr)) if isinstance(node, VectorSelector)]
+    selectors = [place.node for place in places(parse(expr)) if isinstance(place.node, VectorSelector)]
     for selector in selectors:
         reason = _why_nothing_matches(selector, prometheus, vocabulary)
         if reason:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import promql_parser
@@ -99,47 +100,62 @@ def faults_of(expr: str, vocabulary: Vocabulary) -> Iterator[str]:
     except ValueError as error:
         yield f"does not parse: {error}"
         return
-    for node, parents in walk(tree):
-        for check in _CHECKS.get(type(node), ()):
-            yield from check(node, parents, vocabulary)
+    for place in places(tree):
+        for check in _CHECKS.get(type(place.node), ()):
+            yield from check(place, vocabulary)
 
 
-def _children(node: Any) -> list[Any]:
-    if isinstance(node, BinaryExpr):
-        return [node.lhs, node.rhs]
-    if isinstance(node, Call):
-        return list(node.args)
-    if isinstance(node, MatrixSelector):
-        return [node.vector_selector]
-    if isinstance(node, AggregateExpr | ParenExpr | SubqueryExpr | UnaryExpr):
-        return [node.expr]
-    return []
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node of an expression: what it stands in, innermost last, and every node from itself downwards.
+
+    The parser's nodes are made anew at each look at a property, so each is looked at once.
+    """
+
+    node: Any
+    parents: tuple[Any, ...]
+    below: list[Any]
+
+    @property
+    def series(self) -> list[str]:
+        return [str(one.name) for one in self.below if type(one) is VectorSelector]
 
 
-def walk(node: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """Every node with what it stands in, innermost last."""
-    yield node, parents
-    for child in _children(node):
-        yield from walk(child, (*parents, node))
+def places(node: Any, parents: tuple[Any, ...] = ()) -> list[Place]:
+    """Every node of an expression, outermost first."""
+    here = Place(node, parents, [node])
+    found = [here]
+    inside = (*parents, node)
+    for child in _CHILDREN[type(node)](node) if type(node) in _CHILDREN else ():
+        deeper = places(child, inside)
+        here.below.extend(deeper[0].below)
+        found += deeper
+    return found
 
 
-def _series_in(node: Any) -> list[str]:
-    return [str(one.name) for one, _ in walk(node) if isinstance(one, VectorSelector)]
+_CHILDREN: dict[type, Callable[[Any], Sequence[Any]]] = {
+    BinaryExpr: lambda node: (node.lhs, node.rhs),
+    Call: lambda node: node.args,
+    MatrixSelector: lambda node: (node.vector_selector,),
+    **dict.fromkeys((AggregateExpr, ParenExpr, SubqueryExpr, UnaryExpr), lambda node: (node.expr,)),
+}
 
 
-def _metric_is_known(node: Any, _: tuple[Any, ...], vocabulary: Vocabulary) -> Iterator[str]:
-    if not vocabulary.knows(node.name):
-        yield f"the standard has no metric {node.name}"
+def _metric_is_known(place: Place, vocabulary: Vocabulary) -> Iterator[str]:
+    if not vocabulary.knows(place.node.name):
+        yield f"the standard has no metric {place.node.name}"
 
 
-def _matched_labels_are_known(node: Any, _: tuple[Any, ...], vocabulary: Vocabulary) -> Iterator[str]:
+def _matched_labels_are_known(place: Place, vocabulary: Vocabulary) -> Iterator[str]:
+    node = place.node
     if vocabulary.knows(node.name):
         yield from _unknown({matcher.name for matcher in node.matchers.matchers}, [node.name], vocabulary)
 
 
-def _grouping_labels_are_known(node: Any, _: tuple[Any, ...], vocabulary: Vocabulary) -> Iterator[str]:
-    if node.modifier is not None:
-        yield from _unknown(set(node.modifier.labels) - _labels_made_in(node), _series_in(node), vocabulary)
+def _grouping_labels_are_known(place: Place, vocabulary: Vocabulary) -> Iterator[str]:
+    modifier = place.node.modifier
+    if modifier is not None:
+        yield from _unknown(set(modifier.labels) - _labels_made_in(place), place.series, vocabulary)
 
 
 def _unknown(used: set[str], series: list[str], vocabulary: Vocabulary) -> Iterator[str]:
@@ -149,14 +165,15 @@ def _unknown(used: set[str], series: list[str], vocabulary: Vocabulary) -> Itera
                 yield f"{one} has no label {label}"
 
 
-def _labels_made_in(node: Any) -> set[str]:
+def _labels_made_in(place: Place) -> set[str]:
     """Labels that label_replace() and label_join() write: the second argument of both."""
-    calls = [one for one, _ in walk(node) if isinstance(one, Call)]
+    calls = [one for one in place.below if type(one) is Call]
     return {call.args[1].val for call in calls if call.func.name in ("label_replace", "label_join")}
 
 
-def _counter_is_rated(node: Any, parents: tuple[Any, ...], vocabulary: Vocabulary) -> Iterator[str]:
+def _counter_is_rated(place: Place, vocabulary: Vocabulary) -> Iterator[str]:
     """A counter means something only by its growth; a gauge's growth is not a rate of events."""
+    node, parents = place.node, place.parents
     grows = vocabulary.grows(node.name)
     function = next((parent.func.name for parent in reversed(parents) if isinstance(parent, Call)), "")
     in_range = bool(parents) and isinstance(parents[-1], MatrixSelector)
@@ -171,13 +188,13 @@ def _only_existence(parents: tuple[Any, ...]) -> bool:
     return bool(parents) and isinstance(parents[-1], AggregateExpr) and str(parents[-1].op) in ("group", "count")
 
 
-def _le_is_kept(node: Any, _: tuple[Any, ...], __: Vocabulary) -> Iterator[str]:
-    if node.func.name != "histogram_quantile":
+def _le_is_kept(place: Place, _: Vocabulary) -> Iterator[str]:
+    if place.node.func.name != "histogram_quantile":
         return
-    for series in _series_in(node):
+    for series in place.series:
         if not series.endswith("_bucket"):
             yield f"histogram_quantile() needs buckets, not {series}"
-    for inner, _ in walk(node):
+    for inner in place.below:
         if isinstance(inner, AggregateExpr) and not _keeps_le(inner):
             yield "histogram_quantile() needs the label le, which an aggregation inside it drops"
 
@@ -189,17 +206,17 @@ def _keeps_le(node: Any) -> bool:
     return named if node.modifier.type == AggModifierType.By else not named
 
 
-def _quantile_is_final(node: Any, parents: tuple[Any, ...], _: Vocabulary) -> Iterator[str]:
+def _quantile_is_final(place: Place, _: Vocabulary) -> Iterator[str]:
     """The average or sum of quantiles is no quantile of anything; the highest of them is what it says."""
-    if node.func.name != "histogram_quantile":
+    if place.node.func.name != "histogram_quantile":
         return
-    for parent in parents:
+    for parent in place.parents:
         if isinstance(parent, AggregateExpr) and str(parent.op) not in ("max", "min"):
             yield f"{parent.op} of quantiles: aggregate the buckets instead"
 
 
 # What is asked of which kind of node.
-_CHECKS: dict[type, tuple[Callable[[Any, tuple[Any, ...], Vocabulary], Iterator[str]], ...]] = {
+_CHECKS: dict[type, tuple[Callable[[Place, Vocabulary], Iterator[str]], ...]] = {
     VectorSelector: (_metric_is_known, _matched_labels_are_known, _counter_is_rated),
     AggregateExpr: (_grouping_labels_are_known,),
     Call: (_le_is_kept, _quantile_is_final),
