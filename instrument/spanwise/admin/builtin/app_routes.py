@@ -9,6 +9,7 @@ from spanwise.admin import wording
 from spanwise.admin.builtin.traffic import routes_served
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
+from spanwise.admin.tables import table
 from spanwise.diagnosis.app_routes import AppRoute, app_routes
 
 
@@ -57,5 +58,4 @@ def _html(entries: list[dict[str, Any]]) -> str:
         for each in entries
     )
     head = '<th>route</th><th class="number">requests</th><th>handler</th>'
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<div class="card card-flush table-scroll">{table}</div>'
+    return table(head, rows)

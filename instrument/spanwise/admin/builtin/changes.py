@@ -8,6 +8,7 @@ from spanwise.admin import wording
 from spanwise.admin.changing import done
 from spanwise.admin.messages import Answer, Invalid, Page, Request, Tier
 from spanwise.admin.routes import UNLISTED, route
+from spanwise.admin.tables import table
 
 
 @route("/admin/changes", title="Changes in force", group="Utilities")
@@ -31,8 +32,7 @@ def changes(request: Request) -> Page:
             for each in active
         )
         head = '<th>what</th><th>changed to</th><th class="number">back in</th><th></th>'
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        html = f'<div class="card card-flush table-scroll">{table}</div>'
+        html = table(head, rows)
     return Page("Changes in force", "".join(lines) or "nothing is changed\n", html, data)
 
 

@@ -6,6 +6,7 @@ from html import escape
 
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
+from spanwise.admin.tables import table
 from spanwise.diagnosis.sockets import Listening, listening
 
 
@@ -32,7 +33,4 @@ def _html(servers: list[Listening]) -> str:
         for server in servers
     )
     head = '<th>listens on</th><th class="number">clients</th><th>from</th>'
-    return (
-        '<div class="card card-flush table-scroll">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return table(head, rows)

@@ -11,6 +11,7 @@ from spanwise.admin.merge import lists
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.parameters import whole
 from spanwise.admin.routes import route
+from spanwise.admin.tables import table
 from spanwise.diagnosis.exchanges import Exchange, exchanges
 
 _MOST = 200
@@ -66,8 +67,7 @@ def _html(found: list[Exchange]) -> str:
         return f'<div class="empty"><h2>No such request</h2>{why}</div>'
     rows = "".join(_row(each) for each in found)
     head = '<th class="number">answered</th><th>status</th><th class="number">took</th><th>request</th><th>route</th>'
-    table = f"<table><thead><tr>{head}<th>trace</th></tr></thead><tbody>{rows}</tbody></table>"
-    return f'<div class="card card-flush table-scroll">{table}</div>'
+    return table(f"{head}<th>trace</th>", rows)
 
 
 def _row(each: Exchange) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from spanwise.admin import wording
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
+from spanwise.admin.tables import table
 from spanwise.diagnosis.garbage import PAUSES
 from spanwise.diagnosis.recorder import recorder_of
 
@@ -85,5 +86,4 @@ def _table(title: str, rows: list[dict[str, Any]]) -> str:
     body = "".join(
         "<tr>" + "".join(f'<td class="number">{value:,}</td>' for value in row.values()) + "</tr>" for row in rows
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<h2 class="table-title">{escape(title)}</h2><div class="card card-flush table-scroll">{table}</div>'
+    return f'<h2 class="table-title">{escape(title)}</h2>{table(head, body)}'

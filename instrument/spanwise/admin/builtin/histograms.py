@@ -12,6 +12,7 @@ from spanwise.admin.parameters import choice
 from spanwise.admin.rendering import json_response
 from spanwise.admin.routes import UNLISTED, route
 from spanwise.admin.series import histogram_series
+from spanwise.admin.tables import table
 
 _FORMATS = ("raw", "pdf", "cdf")
 # Here p99.9 is `p999`, unlike in /admin/metrics.json.
@@ -128,5 +129,4 @@ def _drawn(buckets: Buckets) -> str:
         )
     head = '<th class="number">bucket</th><th class="number">count</th><th class="number">share</th>'
     head += '<th class="number">up to here</th><th class="bar-cell"></th>'
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<div class="card card-flush table-scroll">{table}</div>'
+    return table(head, rows)

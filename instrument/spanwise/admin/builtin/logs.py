@@ -13,6 +13,7 @@ from spanwise.admin.merge import lists
 from spanwise.admin.messages import Invalid, Page, Request
 from spanwise.admin.parameters import shown, whole
 from spanwise.admin.routes import route
+from spanwise.admin.tables import table
 from spanwise.diagnosis.log_lines import KEPT, LogLine, lines
 
 _BADGES = ((logging.ERROR, "badge-danger"), (logging.WARNING, "badge-warning"))
@@ -81,8 +82,7 @@ def _html(entries: list[dict[str, Any]]) -> str:
         return f'{form}<div class="empty"><h2>No such line</h2><p>The last {KEPT} are kept.</p></div>'
     rows = "".join(_row(each) for each in reversed(entries))
     head = '<th class="number">time (UTC)</th><th>level</th><th>logger, message</th>'
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'{form}<div class="card card-flush table-scroll">{table}</div>'
+    return form + table(head, rows)
 
 
 def _row(each: dict[str, Any]) -> str:

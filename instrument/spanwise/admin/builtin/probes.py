@@ -10,6 +10,7 @@ from spanwise.admin import wording
 from spanwise.admin.messages import Page, Request, Response, Tier
 from spanwise.admin.rendering import problem
 from spanwise.admin.routes import UNLISTED, route
+from spanwise.admin.tables import table
 from spanwise.health import Health, Kind, Result, State, Verdict, any_failing
 
 _HEALTH_TEXTS = {State.STARTING: "warming up\n", State.READY: "OK\n", State.DRAINING: "draining\n"}
@@ -164,8 +165,7 @@ def _html(good: bool, state: State, title: str, results: tuple[Result, ...]) -> 
         return f'{summary}<div class="empty"><h2>{none}</h2><p>Declare one: <code>{escape(hint)}</code></p></div>'
     rows = "".join(_row(result) for result in results)
     head = '<th>check</th><th>state</th><th>fault</th><th class="number">checked ago</th><th class="number">took</th>'
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'{summary}<div class="card card-flush table-scroll">{table}</div>'
+    return summary + table(head, rows)
 
 
 def _row(result: Result) -> str:

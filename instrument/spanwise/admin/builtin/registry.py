@@ -12,6 +12,7 @@ from typing import Any
 from spanwise.admin.builtin.traffic import downstreams
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import UNLISTED, route
+from spanwise.admin.tables import table
 from spanwise.diagnosis.sockets import listening
 from spanwise.settings import DURATION, FLAG, INTEGER, NUMBER, SIZE, Value
 
@@ -128,10 +129,9 @@ def _html(settings: dict[str, dict[str, Any]]) -> str:
         for name, each in settings.items()
     )
     head = "<th>setting</th><th>value</th><th>from</th><th>what it does</th>"
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     note = '<p class="muted">The environment, arguments and libraries are in <a href="?filter=system">system</a>'
     note += ' and <a href="?filter=library">library</a>; what may be secret is masked.</p>'
-    return f'{note}<div class="card card-flush table-scroll">{table}</div>'
+    return note + table(head, rows)
 
 
 def _shown(value: Any) -> str:

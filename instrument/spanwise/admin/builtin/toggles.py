@@ -11,6 +11,7 @@ from spanwise.admin.messages import Answer, Page, Request, Response, Tier
 from spanwise.admin.parameters import ttl
 from spanwise.admin.rendering import json_response
 from spanwise.admin.routes import UNLISTED, route
+from spanwise.admin.tables import table
 from spanwise.toggles import Toggle
 from spanwise.toggles import toggles as declared
 
@@ -114,8 +115,7 @@ def _html(request: Request, found: list[Toggle]) -> str:
         return f'<div class="empty"><h2>There are no toggles</h2><p>Declare one: <code>{hint}</code></p></div>'
     rows = "".join(_row(request, each) for each in found)
     head = '<th>toggle</th><th>what it does</th><th class="number">share</th><th></th>'
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<div class="card card-flush table-scroll">{table}</div>'
+    return table(head, rows)
 
 
 def _row(request: Request, toggle: Toggle) -> str:

@@ -12,6 +12,7 @@ from spanwise.admin.changing import change, change_of, countdown, done, ttl_fiel
 from spanwise.admin.messages import Answer, Invalid, Page, Request, Tier
 from spanwise.admin.parameters import flag, number, shown, ttl, whole
 from spanwise.admin.routes import UNLISTED, route
+from spanwise.admin.tables import table
 from spanwise.admin.templates import template
 from spanwise.tracing import by_hand
 from spanwise.tracing.sampling import HeadSampling
@@ -208,8 +209,7 @@ def _table(routes: Iterable[dict[str, Any]]) -> str:
     if not rows:
         return ""
     head = "<th>route</th><th>kept</th><th>set by</th><th></th>"
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<section class="card card-flush table-scroll">{table}</section>'
+    return table(head, rows)
 
 
 def _undo(entry: dict[str, Any]) -> str:

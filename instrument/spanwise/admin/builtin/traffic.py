@@ -14,6 +14,7 @@ from spanwise.admin.messages import Answer, Page, Request
 from spanwise.admin.rendering import problem
 from spanwise.admin.routes import UNLISTED, route
 from spanwise.admin.series import histograms
+from spanwise.admin.tables import table
 from spanwise.diagnosis.failures import CALLED, NO_ROUTE, SERVED, Failure, Failures
 from spanwise.exposition import families
 from spanwise.standard import (
@@ -198,9 +199,8 @@ def _single(request: Request, peers: list[Peer], path: str) -> Answer:
     )
     head = '<th>method</th><th>failure</th><th class="number">requests</th>'
     none = '<div class="empty"><h2>Nothing failed</h2><p>Failures are listed here by their reason.</p></div>'
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{faults}</tbody></table>" if faults else none
-    html = _table([peer], uptime_s, path) + f'<div class="card card-flush table-scroll">{table}</div>'
-    return Page(peer.name, "", html + _latest_html(peer), _entry(peer, uptime_s))
+    html = _table([peer], uptime_s, path) + (table(head, faults) if faults else none) + _latest_html(peer)
+    return Page(peer.name, "", html, _entry(peer, uptime_s))
 
 
 def _last(peer: Peer) -> str:
@@ -220,10 +220,7 @@ def _latest_html(peer: Peer) -> str:
         for each in peer.latest
     )
     head = '<th>last failures</th><th>method</th><th>failure</th><th class="number">took</th><th>trace</th>'
-    return (
-        '<div class="card card-flush table-scroll">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return table(head, rows)
 
 
 def _breakers_html(found: list[dict[str, Any]]) -> str:
@@ -237,10 +234,7 @@ def _breakers_html(found: list[dict[str, Any]]) -> str:
         for each in found
     )
     head = "<th>circuit breaker</th><th>state</th><th>calls</th>"
-    return (
-        '<div class="card card-flush table-scroll">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return table(head, rows)
 
 
 def _table(peers: list[Peer], uptime_s: float, path: str) -> str:
@@ -250,8 +244,7 @@ def _table(peers: list[Peer], uptime_s: float, path: str) -> str:
     rows = "".join(_row(peer, uptime_s, path, slowest) for peer in peers)
     head = '<th>name</th><th class="number">rate</th><th class="number">success</th><th class="number median">p50</th>'
     head += '<th class="number">p99</th><th class="bar-cell"></th><th>failures</th>'
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<div class="card card-flush table-scroll">{table}</div>'
+    return table(head, rows)
 
 
 def _row(peer: Peer, uptime_s: float, path: str, slowest: float) -> str:

@@ -12,6 +12,7 @@ from spanwise.admin import wording
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
 from spanwise.admin.spread import json_of_each
+from spanwise.admin.tables import table
 from spanwise.cgroup import resident_bytes
 from spanwise.diagnosis.tasks import look
 from spanwise.http.server import LIVE
@@ -84,10 +85,9 @@ def _html(rows: list[dict[str, Any]], failed: dict[int, str]) -> str:
     head += (
         '<th class="number">processor</th><th class="number">in flight</th><th class="number">loop lag</th><th></th>'
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     every = "".join(f'<a class="button" href="/admin/{name}?worker=all">{name}</a>' for name in _ASKED_ON[:3])
     together = f'<p class="form-row">Of all together: {every}</p>' if len(rows) > 1 else ""
-    return f'<div class="card card-flush table-scroll">{table}</div>{together}'
+    return table(head, body) + together
 
 
 def _row(row: dict[str, Any], *, alone: bool) -> str:
