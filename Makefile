@@ -8,7 +8,7 @@ DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench-boards bench-queries help setup debian demo test test-faults check format docs build bench-overhead bench-admin bench-tail bench-import bench-start bench-intake soak clean
+.PHONY: bench-boards bench-queries help setup debian demo test test-faults check format docs build bench-overhead bench-admin bench-tail bench-import bench-start bench-intake bench-hostile soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-intake: $(STAMP) ## how fast the collector takes spans in, and what that c
 
 bench-queries: $(STAMP) ## how fast questions are answered over 10 million spans while more arrive, as JSON
 	@$(BIN)/python tests/benchmarks/queries.py $(BENCH_FLAGS)
+
+bench-hostile: $(STAMP) ## the worst senders at full size, and what others notice, as JSON
+	@$(BIN)/python -m tests.benchmarks.hostile
 
 soak: $(STAMP) ## ten minutes of spans and readers: whether memory, parts and the limit of size hold, as JSON
 	@$(BIN)/python -m tests.benchmarks.soak

@@ -152,7 +152,7 @@ def test_spans_over_a_year_wrong_ids_and_types(unharmed: RunningCollector) -> No
 
 
 GOOD = request(span(attributes={"a": [1, {"b": b"\0"}]})).SerializeToString()
-_BODIES = st.one_of(
+BODIES = st.one_of(
     st.binary(max_size=200),
     st.integers(0, len(GOOD) - 1).map(lambda cut: GOOD[:cut]),
     st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)).map(
@@ -162,7 +162,7 @@ _BODIES = st.one_of(
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=_BODIES, content_type=st.sampled_from(["application/x-protobuf", "application/json"]))
+@given(body=BODIES, content_type=st.sampled_from(["application/x-protobuf", "application/json"]))
 def test_truncated_and_random_bytes(collector: RunningCollector, body: bytes, content_type: str) -> None:
     assert collector.send(body, content_type=content_type).status in (200, 400)
 
