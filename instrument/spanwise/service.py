@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from inspect import iscoroutinefunction
@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from spanwise import (
     __version__,
     cardinality,
     databases,
-    health,
     last_metrics,
     logs,
     metrics,
@@ -30,10 +29,9 @@ from spanwise import (
     standard,
     tasks,
 )
-from spanwise.admin import make_application, start_admin
 from spanwise.admin.guard import Guard
 from spanwise.configuration import INSTRUMENT_SETTINGS
-from spanwise.diagnosis.recorder import recorder_of
+from spanwise.face import Face
 from spanwise.http import django, flask, httpx, requests, starlette, urllib3, urllib_request
 from spanwise.http.asgi import ASGIMiddleware
 from spanwise.http.asgi import no_route as no_asgi_route
@@ -45,12 +43,10 @@ from spanwise.identity import Identity, identify
 from spanwise.import_hook import when_imported
 from spanwise.otel_variables import without_effect
 from spanwise.redaction import Redaction, enforce
-from spanwise.registration import Registration, reachable_host
 from spanwise.settings import Settings, resolve
 from spanwise.tracing import propagation
 from spanwise.tracing.exporter import DROP_REASONS, SpanExporter
 from spanwise.tracing.outage import Outage
-from spanwise.tracing.policy_fetch import PolicyFetch, PolicyInForce, PolicyWatch
 from spanwise.tracing.provider import name_process, processor_of, provide
 from spanwise.tracing.sampling import HeadSampling
 from spanwise.tracing.setup import (
@@ -58,7 +54,6 @@ from spanwise.tracing.setup import (
     collector_address,
     collector_headers,
     exporter_from,
-    exports,
     sampling_from,
     set_log_level,
     span_limits,
@@ -73,11 +68,6 @@ if TYPE_CHECKING:
     from spanwise.admin.server import AdminServer
 
 _log = logging.getLogger("spanwise")
-# A resource attribute of the identity that Prometheus gets on every line is not repeated in target_info.
-_TARGET_INFO = {a: label for a, label in standard.IDENTITY_ATTRIBUTES.items() if label in standard.TARGET_INFO.labels}
-# What the registry is told of an instance: who it is, and nothing else.
-_REGISTERED = frozenset(standard.IDENTITY_ATTRIBUTES) - {"service.instance.id", "spanwise.admin.url"}
-
 # Each says whether an application is its own (`matches`) and instruments it in place (`attach`).
 _FRAMEWORKS = (flask, starlette, django)
 # Each names the module of a client library (`MODULE`) and instruments it (`hook`).
@@ -88,7 +78,7 @@ RouteOf = Callable[[Any], str]
 
 _lock = threading.Lock()
 _current: Instrumentation | None = None
-_admin_application: Application | None = None
+_face: Face | None = None
 
 
 class InstrumentError(TypeError):
@@ -262,6 +252,7 @@ def _instruments() -> _HttpInstruments:
 
 
 def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport: Transport | None) -> Instrumentation:
+    global _face
     set_log_level(settings)
     _name_variables_without_effect()
     cardinality.set_max_label_sets(settings["SPANWISE_MAX_LABEL_SETS"])
@@ -269,7 +260,8 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport
     runtime.start()
     sampling = sampling_from(settings, exports=transport is not None)
     outage = Outage(collector_address(settings))
-    workers = Presence(_Face(identity, settings, sampling, transport is not None, outage))
+    _face = Face(identity, settings, sampling, outage, exports=transport is not None, workers=_workers, end=_end)
+    workers = Presence(_face)
     workers.begin()
     if workers.admin_url is not None:
         identity = identity.with_attributes(spanwise_admin_url=workers.admin_url)
@@ -317,88 +309,14 @@ def _start(identity: Identity, settings: Settings, limits: SpanLimits, transport
     return started
 
 
-class _Face:
-    """How a process of this service shows itself to the outside; see `spanwise.workers.presence.Face`."""
-
-    def __init__(
-        self, identity: Identity, settings: Settings, sampling: HeadSampling, exports: bool, outage: Outage
-    ) -> None:
-        self.service = identity.service_name
-        self.host = str(settings["SPANWISE_ADMIN_HOST"])
-        self._identity = identity
-        self._settings = settings
-        self._sampling = sampling
-        self._exports = exports
-        self._outage = outage
-        self._policy_watch = _policy_watch(identity, settings, sampling)
-
-    def rows(self) -> Iterable[standard.Metric]:
-        return (*standard.METRICS, *metrics.declared())
-
-    def make_pages(self, registry: CollectorRegistry) -> None:
-        global _admin_application
-        from spanwise.admin.process import Process
-
-        self._registry = registry
-        process = Process(
-            identity_attributes=self._identity.attributes,
-            registry=registry,
-            settings=self._settings,
-            started_at=time.time(),
-            metrics=self.rows,
-            sampling=self._sampling if self._exports else None,
-            workers=_workers,
-        )
-        _admin_application = make_application(process, self._settings)
-
-    def pages(self) -> Application | None:
-        return _admin_application
-
-    def open(self, port: int | None) -> AdminServer | None:
-        assert _admin_application is not None
-        if not self._settings["SPANWISE_ADMIN_LISTEN"]:
-            return None
-        wanted = self._settings["SPANWISE_ADMIN_PORT"] if port is None else port
-        process = _admin_application.process
-        try:
-            return start_admin(process, host=self.host, port=wanted, settings=self._settings)
-        except OSError as error:
-            _log.warning("spanwise: no admin server: %s:%d cannot be listened on (%s).", self.host, wanted, error)
-            return None
-
-    def announce(self, admin: AdminServer | None, instance_id: str | None) -> Registration | None:
-        shown = self._identity
-        if instance_id is not None:
-            shown = shown.with_attributes(service_instance_id=instance_id)
-        if admin is not None:
-            shown = shown.with_attributes(spanwise_admin_url=admin.url)
-        _set_target_info(shown)
-        _say_who(shown, admin)
-        registration = _registration(shown, self._settings, admin, self._outage)
-        if registration is not None:
-            registration.start()
-        return registration
-
-    def watch(self) -> None:
-        health.start()
-        recorder_of(self._registry)
-        if self._policy_watch is not None:
-            self._policy_watch.start()
-
-    def goodbye(self, timeout_s: float) -> None:
-        url = self._settings["SPANWISE_COLLECTOR_URL"]
-        if url is not None:
-            headers = collector_headers(self._settings)
-            Registration(url, self._identity.instance_id, dict, headers, self._outage).withdraw(timeout_s)
-
-    def end(self) -> None:
-        if _current is not None:
-            _current.shutdown()
-
-
 def current() -> Instrumentation | None:
     """What `instrument` returned in this process, None before."""
     return _current
+
+
+def _end() -> None:
+    if _current is not None:
+        _current.shutdown()
 
 
 def _workers() -> Presence | None:
@@ -407,12 +325,7 @@ def _workers() -> Presence | None:
 
 def admin_application() -> Application | None:
     """The admin pages of this process, for whoever serves them inside the application."""
-    return _admin_application
-
-
-def _set_target_info(identity: Identity) -> None:
-    present = {label: identity.attributes.get(attribute, "") for attribute, label in _TARGET_INFO.items()}
-    REGISTRY.set_target_info({label: value for label, value in present.items() if value})
+    return _face.application if _face is not None else None
 
 
 def _name_variables_without_effect() -> None:
@@ -427,41 +340,3 @@ def _may_force(settings: Settings) -> Callable[[str], bool] | None:
         return None
     guard = Guard.from_settings(settings)
     return lambda offered: guard.token_like(offered) is not None
-
-
-def _registration(
-    identity: Identity, settings: Settings, admin: AdminServer | None, outage: Outage
-) -> Registration | None:
-    url = settings["SPANWISE_COLLECTOR_URL"]
-    if url is None or admin is None:
-        return None
-
-    def instance() -> dict[str, object]:
-        host = reachable_host(admin.host, url)
-        address = f"[{host}]:{admin.port}" if ":" in host else f"{host}:{admin.port}"
-        return {
-            "identity": {key: value for key, value in identity.attributes.items() if key in _REGISTERED},
-            "metrics": f"{address}/metrics",
-            "admin_url": f"{admin.scheme}://{address}",
-        }
-
-    return Registration(url, identity.instance_id, instance, collector_headers(settings), outage)
-
-
-def _policy_watch(identity: Identity, settings: Settings, sampling: HeadSampling) -> PolicyWatch | None:
-    """None where no collector is known, and where the sampler is one that leaves nothing to decide."""
-    url = settings["SPANWISE_COLLECTOR_URL"]
-    if url is None or not exports(settings, None) or not settings["OTEL_TRACES_SAMPLER"].endswith("traceidratio"):
-        return None
-    fetch = PolicyFetch(url, identity.service_name, collector_headers(settings), PolicyInForce(sampling))
-    return PolicyWatch(fetch.fetch)
-
-
-def _say_who(identity: Identity, admin: AdminServer | None) -> None:
-    if identity.name_source not in ("argument", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
-        _log.warning(
-            "spanwise: the service is called %r, after %s; name it by instrument(service=...) or OTEL_SERVICE_NAME.",
-            identity.service_name,
-            identity.name_source,
-        )
-    _log.info("spanwise: %s is instrumented; admin at %s", identity.service_name, admin.url if admin else "no port")
