@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -27,13 +27,19 @@ class Merge:
     lasts_s: Callable[[Request], float] = _at_once
 
 
-def lists(title: str, key: str, order: Callable[[dict[str, Any]], Any], show: Callable[[Iterable[Any]], str]) -> Merge:
-    """Of answers `{key: [...]}`: one list, each entry with its `worker`, in a common order; `show` makes its text."""
+def lists(
+    title: str,
+    key: str,
+    order: Callable[[dict[str, Any]], Any],
+    text_of: Callable[[list[dict[str, Any]]], str],
+    html_of: Callable[[list[dict[str, Any]]], str],
+) -> Merge:
+    """Of answers `{key: [...]}`: one list, each entry with its `worker`, in a common order."""
 
     def join(_request: Request, answers: Answers) -> Page:
         entries = [{"worker": pid, **entry} for pid, data in answers.items() for entry in data[key]]
         entries.sort(key=order)
-        return Page(title, show(entries), data={key: entries})
+        return Page(title, text_of(entries), html_of(entries), {key: entries}, stylesheets=("inspect.css",))
 
     return Merge(join)
 

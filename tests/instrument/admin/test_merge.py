@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spanwise.admin.server import make_application
+from spanwise.diagnosis import log_lines
+from spanwise.diagnosis.log_lines import LogLine
 from spanwise.workers import Answered, Asked, ChannelError, Sibling
 from spanwise.workers.pages import answer
 from tests.instrument.admin.conftest import settings_with
@@ -88,6 +90,22 @@ def test_equal_findings_are_said_once_with_who_says_them(group: Any) -> None:
     assert (status, finding["workers"]) == (200, [WELL, BROKEN, SILENT])
     text = ask(application, "/admin/why", query={"worker": ["all"]}).body.decode()
     assert "The service is draining: it takes no new requests. (workers 11, 12, 13)\n" in text
+
+
+def test_a_browser_gets_pages_and_the_evidence_of_the_worker_that_says_it(group: Any) -> None:
+    application = group()
+    application.process.health.lifecycle.drain()
+
+    def page(path: str) -> str:
+        response = ask(application, path, query={"worker": ["all"]}, accept="text/html")
+        assert response.status == 200
+        return str(response.body.decode())
+
+    assert "(workers 11, 12, 13)" in page("/admin/why") and 'href="/readyz?worker=11"' in page("/admin/why")
+    log_lines._lines.append(LogLine(1_700_000_000.0, 40, "app", "<b>", "", "app.py:3", ""))
+    assert page("/admin/logs").count("&lt;b&gt;") == 3
+    for path in ("/admin/requests", "/admin/exchanges"):
+        assert "<h1" in page(path)
 
 
 def test_workers_that_do_not_answer_are_in_the_list_of_workers(group: Any) -> None:

@@ -17,12 +17,15 @@ from spanwise.diagnosis.exchanges import Exchange, exchanges
 _MOST = 200
 
 
-def _shown(entries: Iterable[dict[str, Any]]) -> str:
-    lines = [
-        f"{wording.ago(each['at']):>14} {each['status'] or '-':>3} {wording.duration(each['took_ms'] / 1000):>8}"
-        f" {each['method']} {each['path']} in worker {each['worker']}\n"
-        for each in entries
-    ]
+def _text(entries: Iterable[dict[str, Any]]) -> str:
+    lines = []
+    for each in entries:
+        trace = f" trace {each['trace_id']}" if each["trace_id"] else ""
+        worker = f" in worker {each['worker']}" if "worker" in each else ""
+        lines.append(
+            f"{wording.ago(each['at']):>14} {each['status'] or '-':>3} {wording.duration(each['took_ms'] / 1000):>8}"
+            f" {each['method']} {each['path']}{trace}{worker}\n"
+        )
     return "".join(lines) or "none\n"
 
 
@@ -32,7 +35,7 @@ def _shown(entries: Iterable[dict[str, Any]]) -> str:
     group="Process Info",
     parameters=("route=…", "failed=true", "n=50"),
     example="/admin/exchanges?failed=true",
-    merge=lists("Recent requests", "exchanges", lambda each: -each["at"], _shown),
+    merge=lists("Recent requests", "exchanges", lambda each: -each["at"], _text, lambda entries: _html(entries)),
 )
 def recent(request: Request) -> Page:
     """The last 200 requests that were answered, newest first, without queries, headers and bodies."""
@@ -40,13 +43,9 @@ def recent(request: Request) -> Page:
     wanted = request.parameter("route")
     found = [each for each in exchanges() if not request.flag("failed") or each.failed]
     found = [each for each in found if wanted in (None, "", each.route)][:most]
-    text = "".join(
-        f"{wording.ago(each.at):>14} {each.status or '-':>3} {wording.duration(each.took_s):>8} {each.method}"
-        f" {each.path}{f' trace {each.trace_id}' if each.trace_id else ''}\n"
-        for each in found
-    )
-    html = _html(found) if request.wants_html else ""
-    return Page("Recent requests", text or "none\n", html, {"exchanges": [_data(each) for each in found]})
+    entries = [_data(each) for each in found]
+    html = _html(entries) if request.wants_html else ""
+    return Page("Recent requests", _text(entries), html, {"exchanges": entries})
 
 
 def _data(each: Exchange) -> dict[str, Any]:
@@ -61,21 +60,22 @@ def _data(each: Exchange) -> dict[str, Any]:
     }
 
 
-def _html(found: list[Exchange]) -> str:
-    if not found:
+def _html(entries: list[dict[str, Any]]) -> str:
+    if not entries:
         why = "<p>The last 200 that this process has answered are listed here.</p>"
         return f'<div class="empty"><h2>No such request</h2>{why}</div>'
-    rows = "".join(_row(each) for each in found)
     head = '<th class="number">answered</th><th>status</th><th class="number">took</th><th>request</th><th>route</th>'
-    return table(f"{head}<th>trace</th>", rows)
+    return table(f"{head}<th>trace</th>", "".join(map(_row, entries)))
 
 
-def _row(each: Exchange) -> str:
-    kind = "badge-danger" if each.failed else "badge-warning" if each.status >= "400" else ""
+def _row(each: dict[str, Any]) -> str:
+    status = each["status"] or 0
+    kind = "badge-danger" if status >= 500 else "badge-warning" if status >= 400 else ""
+    worker = f' <span class="badge">{each["worker"]}</span>' if "worker" in each else ""
     return (
-        f'<tr><td class="number">{wording.ago(each.at)}</td>'
-        f'<td><span class="badge {kind}">{escape(each.status or "none")}</span></td>'
-        f'<td class="number">{wording.duration(each.took_s)}</td>'
-        f'<td class="mono"><span class="method">{escape(each.method)}</span> {escape(each.path)}</td>'
-        f'<td class="muted">{escape(each.route)}</td><td class="mono muted">{each.trace_id}</td></tr>'
+        f'<tr><td class="number">{wording.ago(each["at"])}</td>'
+        f'<td><span class="badge {kind}">{each["status"] or "none"}</span></td>'
+        f'<td class="number">{wording.duration(each["took_ms"] / 1000)}</td>'
+        f'<td class="mono"><span class="method">{escape(each["method"])}</span> {escape(each["path"])}{worker}</td>'
+        f'<td class="muted">{escape(each["route"] or "")}</td><td class="mono muted">{each["trace_id"] or ""}</td></tr>'
     )

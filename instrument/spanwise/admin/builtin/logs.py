@@ -35,7 +35,7 @@ def _text(entries: Iterable[dict[str, Any]]) -> str:
     group="Process Info",
     parameters=("n=100", "level=WARNING", "logger=…", "trace_id=…"),
     example="/admin/logs?level=WARNING&n=50",
-    merge=lists("Log", "lines", lambda each: each["at"], _text),
+    merge=lists("Log", "lines", lambda each: each["at"], _text, lambda entries: _html(entries)),
 )
 def logs(request: Request) -> Page:
     """The last 500 log lines, the newest last; of a level and above, a logger and those below it, or a trace."""
@@ -90,9 +90,11 @@ def _row(each: dict[str, Any]) -> str:
     badge = next((name for level, name in _BADGES if number >= level), "")
     error = f' <span class="bad">{escape(each["error"])}</span>' if each["error"] else ""
     trace = f' <span class="badge">{each["trace_id"]}</span>' if each["trace_id"] else ""
+    worker = f'<span class="badge">{each["worker"]}</span> ' if "worker" in each else ""
     return (
         f'<tr><td class="number muted">{each["time"][11:-1]}</td>'
         f'<td><span class="badge {badge}">{escape(each["level"])}</span></td>'
-        f'<td class="log-line"><span class="muted" title="{escape(each["where"])}">{escape(each["logger"])}</span>'
+        f'<td class="log-line">{worker}'
+        f'<span class="muted" title="{escape(each["where"])}">{escape(each["logger"])}</span>'
         f" {escape(each['message'])}{error}{trace}</td></tr>"
     )

@@ -10,7 +10,7 @@ from spanwise.admin import wording
 from spanwise.admin.merge import lists
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
-from spanwise.admin.stacks_html import folded, stack_lines
+from spanwise.admin.stacks_html import folded, from_lines, stack_lines
 from spanwise.diagnosis.in_flight import InFlight, in_flight
 from spanwise.diagnosis.where import culprit, place
 
@@ -24,7 +24,28 @@ def _shown(entries: Iterable[dict[str, Any]]) -> str:
     return "\n".join([f"{len(lines)} requests in flight", *lines, ""])
 
 
-_MERGE = lists("Requests in flight", "requests", lambda each: -each["age_ms"], _shown)
+def _from_data(each: dict[str, Any]) -> InFlight:
+    """A request of another worker."""
+    return InFlight(
+        method=each["method"],
+        path=each["path"],
+        route=each["route"] or "",
+        age_s=each["age_ms"] / 1000,
+        trace_id=each["trace_id"] or "",
+        sampled=each["sampled"],
+        thread=int(each["thread"]),
+        task=each["task"] or "",
+        stack=from_lines(each["stack"]),
+    )
+
+
+_MERGE = lists(
+    "Requests in flight",
+    "requests",
+    lambda each: -each["age_ms"],
+    _shown,
+    lambda entries: _html([_from_data(each) for each in entries]),
+)
 
 
 @route("/admin/requests", title="Requests in flight", group="Process Info", merge=_MERGE)

@@ -9,7 +9,7 @@ from spanwise.admin.merge import Answers, Merge
 from spanwise.admin.messages import Page, Request
 from spanwise.admin.routes import route
 from spanwise.diagnosis.recorder import recorder_of
-from spanwise.diagnosis.why import Finding, findings
+from spanwise.diagnosis.why import Finding, Link, findings
 
 _LOOKED_AT = (
     "deadlocks of tracked locks",
@@ -33,7 +33,17 @@ def _join(_request: Request, answers: Answers) -> Page:
     text = "".join(f"{each['text']} ({_workers(each['workers'])})\n" for each in found) or f"{_WELL}\n"
     verdict = found[0]["text"] if found else _WELL
     data = {"verdict": verdict, "well": not found, "findings": found, "looked_at": list(_LOOKED_AT)}
-    return Page("Why", text, data=data)
+    shown = [Finding(each["kind"], f"{each['text']} ({_workers(each['workers'])})", _evidence(each)) for each in found]
+    return Page("Why", text, _html(shown), data, heading=False, stylesheets=("inspect.css",))
+
+
+def _evidence(each: dict[str, Any]) -> tuple[Link, ...]:
+    """The pages of the first worker that says it."""
+    first = each["workers"][0]
+    return tuple(
+        (href.partition("?")[0].rpartition("/")[2], f"{href}{'&' if '?' in href else '?'}worker={first}")
+        for href in each["evidence"]
+    )
 
 
 def _workers(pids: list[int]) -> str:
