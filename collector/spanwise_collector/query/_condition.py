@@ -6,7 +6,7 @@ The pieces are the sections of `conditions.sql`; what a user gave goes into `par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,10 +26,14 @@ def pieces(file: Path) -> Mapping[str, Template]:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`sql` is true of a span or not. `whole` says that it needs columns that only the table of whole spans has."""
+    """`sql` is true of a span or not. `whole` says that it needs columns that only the table of whole spans has.
+
+    `needed` is true of every span of which `sql` is, and much cheaper to find out; empty where there is no such thing.
+    """
 
     sql: str
     whole: bool = False
+    needed: str = ""
 
 
 @dataclass(slots=True)
@@ -50,13 +54,22 @@ class Binder:
 
 
 def every(conditions: Iterable[Condition]) -> Condition:
-    return _joined(" AND ", conditions, "true")
+    parts = tuple(conditions)
+    needed = [part.needed for part in parts if part.needed]
+    return Condition(
+        _joined(" AND ", [part.sql for part in parts], "true"), _whole(parts), _joined(" AND ", needed, "")
+    )
 
 
 def some(conditions: Iterable[Condition]) -> Condition:
-    return _joined(" OR ", conditions, "false")
-
-
-def _joined(word: str, conditions: Iterable[Condition], nothing: str) -> Condition:
     parts = tuple(conditions)
-    return Condition(word.join(f"({part.sql})" for part in parts) or nothing, any(part.whole for part in parts))
+    needed = [part.needed for part in parts] if all(part.needed for part in parts) else []
+    return Condition(_joined(" OR ", [part.sql for part in parts], "false"), _whole(parts), _joined(" OR ", needed, ""))
+
+
+def _whole(parts: Iterable[Condition]) -> bool:
+    return any(part.whole for part in parts)
+
+
+def _joined(word: str, parts: Sequence[str], nothing: str) -> str:
+    return word.join(f"({part})" for part in parts) or nothing

@@ -218,12 +218,13 @@ def _matching(conditions: Sequence[Condition], binder: Binder) -> str:
     """That a trace has a span for each of the conditions."""
     if not conditions:
         return every(()).sql
-    whole = any(condition.whole for condition in conditions)
+    met_by_some = some(conditions)
     met = every(binder.piece("met", condition=condition.sql) for condition in conditions)
     return binder.piece(
         "matching",
-        table="trace_spans" if whole else "spans",
-        any=some(conditions).sql,
+        table="trace_spans" if met_by_some.whole else "spans",
+        any=met_by_some.sql,
+        first=binder.piece("first", needed=met_by_some.needed).sql if met_by_some.needed else "",
         each=met.sql if len(conditions) > 1 else every(()).sql,
     ).sql
 

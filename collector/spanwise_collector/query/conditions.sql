@@ -60,12 +60,19 @@ $column != $none
 trace_id IN (
     SELECT trace_id
     FROM $table
+    $first
     WHERE ($any)
       AND start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC')
       AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC') + toIntervalSecond({around_s:UInt32})
     GROUP BY trace_id
     HAVING $each
 )
+-- :first  what is looked at before the columns that are dear to read
+PREWHERE ($needed)
+  AND start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC')
+  AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC') + toIntervalSecond({around_s:UInt32})
+-- :has_key  spans with an attribute of this key, whatever its value
+has(attributes.key, $key)
 -- :met  that some span meets a condition
 countIf($condition) > 0
 -- :kind_in  spans of these kinds

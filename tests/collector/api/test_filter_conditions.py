@@ -251,3 +251,25 @@ def test_random_filters(client: Any, span_ids: dict[str, ExportTraceServiceReque
 )
 def test_fields_that_are_no_attributes(client: Any, span_ids: dict[str, ExportTraceServiceRequest], text: str) -> None:
     check(client, span_ids, parse(text))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=st.recursive(comparisons(), joined, max_leaves=6))
+def test_what_a_filter_needs_is_true_of_all_it_means(client: Any, wanted: Filter) -> None:
+    binder = Binder()
+    made = condition(wanted, binder)
+    if made.needed:
+        sql = f"SELECT count() FROM trace_spans WHERE service = '{SERVICE}' AND ({made.sql}) AND NOT ({made.needed})"
+        assert client.query(sql, parameters=binder.parameters).result_rows == [(0,)], wanted
+
+
+def test_only_span_attributes_need_a_key() -> None:
+    def needed(text: str) -> int:
+        return condition(parse(text), Binder()).needed.count("has(")
+
+    assert needed("span.a = 1") == 1
+    assert needed("span.a = 1 and service = x") == 1
+    assert needed("span.a = 1 and (span.b exists or span.c = 2)") == 3
+    assert needed("span.a = 1 or service = x") == 0
+    assert needed("not span.a = 1") == 0
+    assert needed("any.a = 1") == needed("event.a = 1") == needed("resource.a = 1") == 0

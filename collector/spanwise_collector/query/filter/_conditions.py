@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spanwise_collector.query._condition import Binder, Condition, every, some
 from spanwise_collector.query.filter._tree import (
@@ -76,9 +76,13 @@ def condition(filter_: Filter, binder: Binder) -> Condition:
 def _of_attribute(attribute: Attribute, comparison: Comparison, binder: Binder) -> Condition:
     key = binder.bind(attribute.key, "String")
     test = _test_of_value(comparison, binder).sql
-    return some(
+    found = some(
         binder.piece(place, place in _ONLY_IN_WHOLE_SPANS, key=key, test=test) for place in _PLACES[attribute.scope]
     )
+    if attribute.scope is not Scope.SPAN:
+        return found
+    # Keys are a tenth of what values are, and most spans do not have most keys.
+    return replace(found, needed=binder.piece("has_key", key=key).sql)
 
 
 def _test_of_value(comparison: Comparison, binder: Binder) -> Condition:
