@@ -8,7 +8,7 @@ from spanwise_collector.query._measures import Measures, Question
 from spanwise_collector.query._minutes import MINUTE_S, Counts, Minutes, MinuteSeries
 from spanwise_collector.query._otlp import any_value, otlp_json, otlp_protobuf
 from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, SORTS, BadSearchError, Search, TraceSearch
-from spanwise_collector.query._time import integer, unix_ns
+from spanwise_collector.query._time import go_duration_ns, integer, unix_ns
 from spanwise_collector.query._trace import TraceReader, parse_trace_id
 from spanwise_collector.query._values import Json, attributes
 
@@ -35,6 +35,7 @@ __all__ = [
     "any_value",
     "attributes",
     "every",
+    "go_duration_ns",
     "integer",
     "otlp_json",
     "otlp_protobuf",

@@ -6,13 +6,9 @@ import re
 import time
 from collections.abc import Mapping
 
-from spanwise_collector.query import BadSearchError, unix_ns
+from spanwise_collector.query import BadSearchError, go_duration_ns, unix_ns
 
 _HOUR_NS = 3600 * 10**9
-_PART = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h|d)")
-_UNIT_NS = {
-    "ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": _HOUR_NS, "d": 24 * _HOUR_NS,
-}  # fmt: skip
 
 
 def window_ns(arguments: Mapping[str, str]) -> tuple[int | None, int | None]:
@@ -38,10 +34,10 @@ def duration_ns(name: str, given: str) -> int | None:
         return None
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", given):
         return round(float(given) * 10**9)
-    parts = list(_PART.finditer(given))
-    if "".join(part.group() for part in parts) != given:
+    duration = go_duration_ns(given)
+    if duration is None:
         raise BadSearchError(f"{name}={given[:100]!r} is not a duration such as 30s, 1.5m or 1h30m")
-    return round(sum(float(part.group(1)) * _UNIT_NS[part.group(2)] for part in parts))
+    return duration
 
 
 def _whole(given: str) -> str:

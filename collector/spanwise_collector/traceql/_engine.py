@@ -108,12 +108,14 @@ class TraceQL:
         try:
             return self._pool.rows(query, parameters, places)
         except Exception as error:
-            if getattr(error, "code", None) == _TOO_DEEP_RECURSION:
-                raise TraceQLError(
-                    "a trace of this time is deeper than 1000 spans, which >>, << and nested sets do not follow:"
-                    " narrow the time range or add a filter"
-                ) from error
-            raise
+            if getattr(error, "code", None) != _TOO_DEEP_RECURSION:
+                raise
+            if "recursive CTE" not in str(error):
+                raise TraceQLError("the query is nested too deep: use fewer stages and spansets") from error
+            raise TraceQLError(
+                "a trace of this time is deeper than 1000 spans, which >>, << and nested sets do not follow:"
+                " narrow the time range or add a filter"
+            ) from error
 
     def _fitting(self, query: SpansetSearch, candidates: Sequence[Json], spans: int) -> Iterator[FoundTrace]:
         if not candidates:

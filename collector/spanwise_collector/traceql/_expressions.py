@@ -54,7 +54,7 @@ class Expressions:
         assert isinstance(field, Binary)
         if field.operator in ("&&", "||"):
             join = every if field.operator == "&&" else some
-            return join(Condition(self.condition(side)) for side in (field.left, field.right)).sql
+            return join(Condition(self.condition(side)) for side in _sides(field, field.operator)).sql
         return self._comparison(field.operator, field.left, field.right)
 
     def number(self, field: Field) -> str:
@@ -142,7 +142,7 @@ def necessary(field: Field | None, binder: Binder) -> Condition | None:
     if field is None or (isinstance(field, Literal) and field.value):
         return None
     if isinstance(field, Binary) and field.operator in ("&&", "||"):
-        sides = [necessary(field.left, binder), necessary(field.right, binder)]
+        sides = [necessary(side, binder) for side in _sides(field, field.operator)]
         known = [side for side in sides if side is not None]
         if field.operator == "&&":
             return every(known) if known else None
@@ -151,6 +151,15 @@ def necessary(field: Field | None, binder: Binder) -> Condition | None:
     sql = Expressions(columns).condition(field)
     needed = columns.needs - {Needs.NOTHING}
     return Condition(sql, whole=Needs.WHOLE in needed) if needed <= {Needs.WHOLE} else None
+
+
+def _sides(field: Field, operator: str) -> list[Field]:
+    """The sides of a chain of one operator, from left to right: the engine likes a flat list better than a deep one."""
+    sides: list[Field] = []
+    while isinstance(field, Binary) and field.operator == operator:
+        sides.append(field.right)
+        field = field.left
+    return [field, *reversed(sides)]
 
 
 def _compared(operator: str, left: Value, right: Value, right_field: Field) -> str:

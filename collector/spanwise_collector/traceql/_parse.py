@@ -11,6 +11,7 @@ from typing import Any, cast
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import VisitError
 
+from spanwise_collector.query import go_duration_ns
 from spanwise_collector.traceql import _check
 from spanwise_collector.traceql._fields import INTRINSICS, SCOPED
 from spanwise_collector.traceql._tree import (
@@ -41,18 +42,8 @@ MAX_LENGTH = 32_768
 # Trees are walked by functions that call themselves; a chain of `&&` is as deep as it is long.
 MAX_DEPTH = 150
 
-_UNIT_NS = {
-    "ns": 1,
-    "us": 10**3,
-    "µs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-    "d": 86_400 * 10**9,
-}
-_DURATION_PART = re.compile(r"(\d+)(?:\.(\d+))?(ns|us|µs|ms|s|m|h|d)")
 _LARGEST_INT = 2**63 - 1
+_MOST_DIGITS = 19
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
 _SIMPLE_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _NAME_PART = re.compile(r'"((?:\\.|[^"\\])*)"|([^"]+)', re.DOTALL)
@@ -216,9 +207,7 @@ class _ToTree(Transformer[Token, Any]):
     def compare(
         self, function: Token, condition: Field | None, top: Token | None, start: Token | None, end: Token | None
     ) -> Metric:
-        window = (int(start), int(end)) if start is not None and end is not None else None
-        if window is not None and max(window) > _LARGEST_INT:
-            raise TraceQLError(f"TraceQL, column {_at(cast(Token, start))}: the times are nanoseconds since 1970")
+        window = (_integer(start), _integer(end)) if start is not None and end is not None else None
         return Metric(
             str(function),
             condition,
@@ -273,9 +262,9 @@ def _typed(token: Token) -> tuple[Type, str | int | float | bool | None]:
     if token.type == "RAW_STRING":
         return Type.STRING, written[1:-1]
     if token.type == "DURATION":
-        return Type.NUMBER, _in_range(_duration_ns(token), token)
+        return Type.NUMBER, _in_range(go_duration_ns(written), token)
     if token.type == "INTEGER":
-        return Type.NUMBER, _in_range(int(token), token)
+        return Type.NUMBER, _integer(token)
     if token.type == "FLOAT":
         return Type.NUMBER, _finite(float(token), token)
     if token.type == "NIL":
@@ -284,15 +273,12 @@ def _typed(token: Token) -> tuple[Type, str | int | float | bool | None]:
     return kind, written == "true" if kind is Type.BOOLEAN else written
 
 
-def _duration_ns(token: Token) -> int:
-    total = 0
-    for whole, fraction, unit in _DURATION_PART.findall(token):
-        total += int(whole) * _UNIT_NS[unit] + int(fraction or 0) * _UNIT_NS[unit] // 10 ** len(fraction)
-    return total
+def _integer(token: Token) -> int:
+    return _in_range(int(token) if len(token) <= _MOST_DIGITS else None, token)
 
 
-def _in_range(number: int, token: Token) -> int:
-    if number > _LARGEST_INT:
+def _in_range(number: int | None, token: Token) -> int:
+    if number is None or number > _LARGEST_INT:
         raise TraceQLError(f"TraceQL, column {_at(token)}: {token[:40]} is larger than 64 bits can hold")
     return number
 
@@ -304,6 +290,7 @@ def _finite(number: float, token: Token) -> float:
 
 
 def _small(token: Token, what: str) -> int:
-    if not 1 <= int(token) <= 1000:
+    number = _integer(token)
+    if not 1 <= number <= 1000:
         raise TraceQLError(f"TraceQL, column {_at(token)}: {what} is from 1 to 1000")
-    return int(token)
+    return number

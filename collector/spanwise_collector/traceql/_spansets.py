@@ -41,6 +41,8 @@ _KEYS = ("trace_id", "grp", "uid", "span_id", "parent_span_id", "start_ns")
 _TREE_OPERATORS = frozenset({">>", "<<"})
 # The engine refuses a query of more than 256 KiB.
 _MAX_SQL = 200_000
+# Beyond so many nested semi-joins the engine takes seconds to understand a query, which no time limit stops.
+_MAX_RELATIONS = 16
 
 
 class Scope(Enum):
@@ -70,7 +72,7 @@ class Relation:
     _values: list[str] = field(default_factory=list)
     _aggregate_count: int = 0
     _late: list[str] = field(default_factory=list)
-    _structural: bool = False
+    _relations: int = 0
     _along_tree: bool = False
     _columns: Columns = field(init=False)
     _expressions: Expressions = field(init=False)
@@ -123,7 +125,7 @@ class Relation:
         """All values must have been asked for. Raises TraceQLError when the query is too large."""
         sql, aggregates = self._pipeline(pipeline, None)
         needs = self._columns.needs
-        if self.scope is Scope.WINDOW and not self._structural and not needs & {Needs.WHOLE, Needs.TREE}:
+        if self.scope is Scope.WINDOW and not self._relations and not needs & {Needs.WHOLE, Needs.TREE}:
             table, parent = "spans", "toFixedString('', 8) AS parent_span_id"
         else:
             table, parent = "trace_spans", "parent_span_id"
@@ -142,9 +144,7 @@ class Relation:
         tree = ""
         if self._late or self._along_tree or Needs.TREE in needs:
             tree = piece("tree", uid=piece("uid"), scope=self._whole_traces())
-        if len(sql) + len(tree) > _MAX_SQL:
-            raise TraceQLError("the query is too large: use fewer spansets in it")
-        return Compiled(sql, tree, tuple(aggregates), tuple(self._columns.patterns))
+        return Compiled(_not_too_large(sql), tree, tuple(aggregates), tuple(self._columns.patterns))
 
     def _keys(self, parent: str) -> str:
         uid = "uid" if self._is_joined() else f"{piece('uid')} AS uid"
@@ -196,7 +196,8 @@ class Relation:
         if isinstance(spanset, Pipeline):
             return piece("projected", input=self._pipeline(spanset, source)[0])
         if isinstance(spanset, Combine):
-            return self._combined(spanset, source)
+            # Some relations take an operand twice, so it is here that a query would grow without bounds.
+            return _not_too_large(self._combined(spanset, source))
         if source is not None:
             return piece("filter_again", input=source, condition=self.condition(spanset.condition))
         condition = self._expressions.condition(spanset.condition)
@@ -217,7 +218,8 @@ class Relation:
         if operator in ("&&", "||"):
             return piece("and" if operator == "&&" else "or", left=left, right=right)
         if operator in _ALONG_TREE:
-            self._structural = self._along_tree = True
+            self._count_relation()
+            self._along_tree = True
             ends = _ALONG_TREE[operator]
             words = {"left": left, "right": right, "left_end": ends[0], "right_end": ends[1]}
             return piece("union_tree", ancestry=piece("ancestry"), **words)
@@ -230,12 +232,19 @@ class Relation:
         return self._related(operator, left, right)
 
     def _related(self, operator: str, left: str, right: str, is_in: str = "IN") -> str:
-        self._structural = True
+        self._count_relation()
         words = {"left": left, "right": right, "is_in": is_in}
         if operator in _TREE_OPERATORS:
             self._along_tree = True
             words["ancestry"] = piece("ancestry")
         return piece(_STRUCTURAL[operator], **words)
+
+    def _count_relation(self) -> None:
+        self._relations += 1
+        if self._relations > _MAX_RELATIONS:
+            raise TraceQLError(
+                f"the query has more than {_MAX_RELATIONS} structural operators (one with & counts twice)"
+            )
 
     def _aggregated(self, stage: ScalarFilter, sql: str, aggregates: list[tuple[Aggregate, str]]) -> str:
         made: dict[Aggregate, str] = {}
@@ -267,6 +276,12 @@ class Relation:
         if isinstance(scalar, Unary):
             return f"(-{self._scalar(scalar.operand, made)})"
         return self._expressions.number(scalar)
+
+
+def _not_too_large(sql: str) -> str:
+    if len(sql) > _MAX_SQL:
+        raise TraceQLError("the query is too large: use fewer spansets in it")
+    return sql
 
 
 def _aggregates_of(scalar: Field) -> Iterator[Aggregate]:

@@ -9,6 +9,7 @@ import pytest
 from spanwise_collector.query import TraceSearch
 from spanwise_collector.store import BadPatternError, ClientPool, QueryTimeoutError, Store
 from spanwise_collector.traceql import FoundTrace, TraceQL, TraceQLError, field_of_tag, filter_so_far, parse
+from spanwise_collector.traceql._search import spanset_search
 from tests.collector.traceql.conftest import MAX_SERIES, Stored
 from tests.collector.traceql.evaluator import first, run
 
@@ -73,20 +74,40 @@ def test_a_search_that_takes_too_long_names_the_setting(stored: Stored, store: S
         hurried.search(parse("{}").pipeline, 1, 1, stored.from_ns, stored.to_ns)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        " &> ".join(["{}"] * 60), " > ".join(["{}"] * 18), " &>> ".join(["{}"] * 60), "{} ~ (" * 60 + "{}" + ")" * 60,
+        " | ".join(["{} && {}"] * 60),
+    ],
+)  # fmt: skip
+def test_a_query_that_would_grow_without_bounds_is_refused(query: str) -> None:
+    with pytest.raises(TraceQLError, match=r"too large|more than 16"):
+        spanset_search(parse(query).pipeline)
+
+
 def test_a_trace_that_is_too_deep_is_said_to_be_so() -> None:
     class TooDeepError(Exception):
         code = 306
 
     class Pool:
+        def __init__(self, message: str) -> None:
+            self.message = message
+
         def rows(self, *_: Any) -> None:
-            raise TooDeepError("Maximum recursive CTE evaluation depth (1000) exceeded")
+            raise TooDeepError(self.message)
 
     class Search:
         def search(self, _: Any) -> dict[str, Any]:
             return {"traces": [{"trace_id": "ab" * 16}], "next_page": None}
 
-    with pytest.raises(TraceQLError, match="deeper than 1000 spans"):
-        TraceQL(Pool(), Search(), 10.0, MAX_SERIES).search(parse("{} >> {}").pipeline, 1, 1, None, None)  # type: ignore[arg-type]
+    for message, told in (
+        ("Maximum recursive CTE evaluation depth (1000) exceeded", "deeper than 1000 spans"),
+        ("Too deep recursion in parser", "nested too deep"),
+    ):
+        traceql = TraceQL(Pool(message), Search(), 10.0, MAX_SERIES)  # type: ignore[arg-type]
+        with pytest.raises(TraceQLError, match=told):
+            traceql.search(parse("{} >> {}").pipeline, 1, 1, None, None)
 
 
 def test_values_of_a_field_are_the_most_frequent_first(stored: Stored, store: Store) -> None:

@@ -94,6 +94,10 @@ def test_precedence(written: str, meant: str) -> None:
         ("{} | rate() | topk(0)", 20, "from 1 to 1000"),
         ("{ .a = 99999999999999999999 }", 8, "larger than 64 bits"),
         ("{ .a = 1e999 }", 8, "larger than a double"),
+        ("{ .a = " + "9" * 5000 + " }", 8, "larger than 64 bits"),
+        ("{ .a = 9999999999999h }", 8, "larger than 64 bits"),
+        ("{} | rate() | topk(" + "9" * 5000 + ")", 20, "larger than 64 bits"),
+        ("{} | compare({}, 10, 1, " + "9" * 30 + ")", 25, "larger than 64 bits"),
     ],
 )
 def test_a_mistake_is_named_with_its_column(query: str, column: int, named: str) -> None:
@@ -124,3 +128,12 @@ def test_what_is_too_long_is_refused() -> None:
 def test_ranks_need_a_metric(ranks: str) -> None:
     with pytest.raises(TraceQLError):
         parse(f"{{}} | {ranks}")
+
+
+@pytest.mark.parametrize(
+    ("written", "duration_ns"),
+    [("1ns", 1), ("1us", 1000), ("1µs", 1000), ("1.5ms", 1_500_000), ("0.1s", 10**8), ("1m30s", 90 * 10**9),
+     ("1h", 3600 * 10**9), ("2d", 172_800 * 10**9), ("1.000000001s", 10**9 + 1), ("0s", 0)],
+)  # fmt: skip
+def test_durations_are_exact(written: str, duration_ns: int) -> None:
+    assert shape(parse(f"{{ duration = {written} }}"))[1][1][0][1][3][2] == duration_ns
