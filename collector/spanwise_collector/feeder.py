@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from spanwise_collector import metrics
 from spanwise_collector.spool import Batch, Spool
-from spanwise_collector.store import RefusedError, Store, insert
+from spanwise_collector.store import RefusedError, Store, canonical, insert
 
 log = logging.getLogger(__name__)
 
@@ -139,12 +141,21 @@ class Feeder:
         metrics.INSERT_DURATION.observe(time.perf_counter() - began)
 
     def _divide(self, batch: Batch, reason: str) -> tuple[Batch, ...]:
-        """The halves that replace a batch; none for a single request, which is set aside. Raises OSError."""
-        records = [record for record, _ in self._spool.payloads(batch)]
+        """The halves that replace a batch; none for a single request, which goes in as protobuf itself would write it,
+        or is set aside. Raises OSError, or the client's DatabaseError.
+        """
+        records = self._spool.payloads(batch)
         if len(records) > 1:
-            return self._spool.split(batch, records[len(records) // 2].start)
-        self._spool.set_aside(batch, reason)
-        metrics.SET_ASIDE_REQUESTS.inc()
+            return self._spool.split(batch, records[len(records) // 2][0].start)
+        for record, payload in records:
+            try:
+                self._insert(canonical(payload), batch)
+            except (RefusedError, DecodeError) as error:
+                self._spool.set_aside(batch, f"{reason}; and without its unknown fields: {error}")
+                metrics.SET_ASIDE_REQUESTS.inc()
+            else:
+                self._spool.stored(batch)
+                metrics.STORED_SPANS.inc(record.spans)
         return ()
 
     def _report(self, reason: str) -> None:

@@ -334,6 +334,8 @@ class Collector:
             threads=settings["SPANWISE_COLLECTOR_THREADS"],
             max_body_bytes=settings["SPANWISE_COLLECTOR_MAX_BODY"],
             idle_timeout_s=settings["SPANWISE_COLLECTOR_IDLE_TIMEOUT"],
+            max_connections=settings["SPANWISE_COLLECTOR_MAX_CONNECTIONS"],
+            handshake_timeout_s=settings["SPANWISE_COLLECTOR_REQUEST_TIMEOUT"],
         )
         try:
             server.start()

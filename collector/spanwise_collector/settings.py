@@ -183,7 +183,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SPANWISE_COLLECTOR_MAX_CONNECTIONS",
         INTEGER,
         "1000",
-        "The most open HTTP connections; near it the longest idle are closed.",
+        "The most open connections of HTTP, and of gRPC; near it the longest idle of HTTP are closed.",
         low=10,
         flag="--max-connections",
     ),

@@ -155,7 +155,10 @@ def run(cases: int, bomb_gib: int) -> dict[str, Any]:
             peak = rss_bytes(running)
             refused = list((running.data / "spool" / "refused").glob("*.otlp"))
             found["memory"] = {"kept": peak < RSS_CAP_BYTES, "peak_rss_mb": round(peak / 1e6)}
-            found["store"] = {"kept": not refused, "set_aside": len(refused)}
+            reasons = [
+                f"{path.with_suffix('.txt').read_text()[:200]} {path.read_bytes().hex()}" for path in refused[:3]
+            ]
+            found["store"] = {"kept": not refused, "set_aside": len(refused), "reasons": reasons}
         finally:
             running.stop()
     return found

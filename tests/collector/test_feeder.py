@@ -74,6 +74,21 @@ def test_one_poison_request_is_set_aside_and_the_rest_stored(
     assert count(store, service) == 12
 
 
+def test_fields_of_a_wrong_wire_type_are_left_out_as_protobuf_does(
+    spool: Spool, store: Store, start_feeder: StartFeeder, tmp_path: Path
+) -> None:
+    """Protobuf's parser takes such a field for an unknown one; the engine's would refuse the request."""
+    whole = payload(span(name="wired"), service="wired")
+    changed = whole.replace(b"\x2a\x05wired", b"\x28\x05\x4a\x03\x0a\x01a")  # name=5 as a number, and an attribute
+    assert len(changed) == len(whole)
+    assert changed != whole
+    for body in (whole, changed, whole):
+        spool.append(body, 1)
+    start_feeder(store)
+    wait_for(lambda: count(store, "wired") == 3, 30, what="3 stored spans")
+    assert not (tmp_path / "spool" / "refused").exists()
+
+
 class AwayStore:
     """A store that cannot be reached until it is told to be."""
 

@@ -21,7 +21,7 @@ from spanwise_collector.intake._otlp_grpc import EXPORT
 from spanwise_collector.spool import SpoolFullError
 from tests.collector.conftest import CollectorFactory
 from tests.collector.otlp_requests import new_trace_id, payload, span
-from tests.collector.running_collector import RunningCollector
+from tests.collector.running_collector import RunningCollector, wait_for
 
 MIB = 2**20
 
@@ -108,6 +108,8 @@ def serve(address: str) -> OtlpGrpc:
         threads=2,
         max_body_bytes=MIB,
         idle_timeout_s=60,
+        max_connections=4,
+        handshake_timeout_s=1,
     )
 
 
@@ -129,6 +131,34 @@ def test_under_pressure_it_is_unavailable_with_retry_info(full: str) -> None:
     retry = RetryInfo()
     assert details(error).details[0].Unpack(retry)
     assert retry.retry_delay.seconds >= 1
+
+
+def test_connections_are_bounded_and_silent_ones_do_not_stay(full: str) -> None:
+    host, _, port = full.rpartition(":")
+    silent = [socket.create_connection((host, int(port)), timeout=10) for _ in range(12)]
+
+    def closed() -> int:
+        count = 0
+        for connection in silent:
+            connection.settimeout(0.01)
+            try:
+                while data := connection.recv(1000):
+                    assert data
+                count += 1
+            except TimeoutError:
+                pass
+            except OSError:
+                count += 1
+        return count
+
+    try:
+        wait_for(lambda: closed() >= 8, 10, "the closing of those above the limit")
+        wait_for(lambda: closed() == 12, 20, "the closing of those that say nothing")
+        assert failure(full, payload(span())).code() is grpc.StatusCode.UNAVAILABLE
+        assert "full" in str(failure(full, payload(span())).details())
+    finally:
+        for connection in silent:
+            connection.close()
 
 
 def test_a_port_in_use_is_an_error(full: str) -> None:

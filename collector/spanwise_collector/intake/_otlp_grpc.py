@@ -40,6 +40,9 @@ _RETRY_S = 2
 _DETAILS = "grpc-status-details-bin"
 _STREAMS_PER_CONNECTION = 16
 _START_TIMEOUT_S = 10.0
+_KEEPALIVE_TIMEOUT_MS = 10_000
+_PING_INTERVAL_MS = 10_000
+_PING_STRIKES = 2
 
 
 class GrpcPortError(Exception):
@@ -63,6 +66,8 @@ class OtlpGrpc:
         threads: int,
         max_body_bytes: int,
         idle_timeout_s: float,
+        max_connections: int,
+        handshake_timeout_s: float,
     ) -> None:
         self._intake = intake
         self._in_flight = in_flight
@@ -77,7 +82,13 @@ class OtlpGrpc:
             ("grpc.so_reuseport", 0),  # else a second collector would share the port, and take half of the spans
             ("grpc.max_connection_idle_ms", idle_ms),
             ("grpc.keepalive_time_ms", idle_ms),
-            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+            # A client that pings more often is told to calm down, and then cut off.
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", _PING_INTERVAL_MS),
+            ("grpc.http2.max_ping_strikes", _PING_STRIKES),
+            ("grpc.max_allowed_incoming_connections", max_connections),
+            # A connection that says nothing counts too, so it does not stay long.
+            ("grpc.server_handshake_timeout_ms", int(handshake_timeout_s * 1000)),
         ]
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()

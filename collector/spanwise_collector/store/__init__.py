@@ -1,6 +1,7 @@
 """The store: one schema and one SQL dialect, in the embedded engine or on a ClickHouse server."""
 
 from spanwise_collector.store._asking import Asking, Ran, asking, current
+from spanwise_collector.store._canonical import canonical
 from spanwise_collector.store._check import check_tables
 from spanwise_collector.store._deletion import delete_trace, unpin_trace
 from spanwise_collector.store._edges import Linker
@@ -37,6 +38,7 @@ __all__ = [
     "Store",
     "StoreError",
     "asking",
+    "canonical",
     "check_tables",
     "current",
     "delete_trace",
