@@ -199,7 +199,7 @@ def test_sorted_by_duration_spans_and_errors(client: Any, search: TraceSearch) -
         ]
         insert(client, payload(*sent, service="sorted"), f"sorted-{age}")
     for place, sort in enumerate(("duration", "span_count", "error_count"), 1):
-        largest_first = [trace[0] for trace in sorted(made, key=lambda trace: -trace[place])]  # noqa: B023
+        largest_first = [trace[0] for trace in sorted(made, key=lambda trace: -trace[place])]
         for limit in (1, 2, 20):
             assert all_pages(search, service="sorted", sort=sort, limit=limit) == largest_first
             ascending = all_pages(search, service="sorted", sort=sort, ascending=True, limit=limit)
