@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import sys
 
 import pytest
@@ -15,6 +16,14 @@ def work(steps: int) -> None:
     with Progress("saving", steps) as progress:
         for _ in range(steps):
             progress.step()
+
+
+def shown_on(terminal: int) -> str:
+    """Everything up to the erased line; a terminal hands it over in pieces."""
+    text = ""
+    while not text.endswith("\033[K") and select.select([terminal], [], [], 10)[0]:
+        text += os.read(terminal, 10_000).decode()
+    return text
 
 
 def test_in_a_log_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +38,7 @@ def test_on_a_terminal_it_counts_and_leaves_an_empty_line(monkeypatch: pytest.Mo
         work(4)
         work(1)  # nothing to wait for
         monkeypatch.undo()
-        shown = os.read(ours, 10_000).decode()
+        shown = shown_on(ours)
     os.close(ours)
     assert "saving" in shown and "4/4" in shown and "1/1" not in shown
     assert shown.endswith("\r\033[K")
@@ -43,5 +52,5 @@ def test_it_goes_when_the_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
             progress.step()
             _ = 1 / 0
         monkeypatch.undo()
-        assert os.read(ours, 10_000).decode().endswith("\r\033[K")
+        assert shown_on(ours).endswith("\r\033[K")
     os.close(ours)
