@@ -1,11 +1,12 @@
 """What instrumentation adds to a request: ours beside what people use today, everything exporting for real.
 
-Each variant is a process of its own that is told how many requests to run. A round is a few thousand requests of each
-variant in slices of 100, all variants taking turns in random order, so that a slow moment of the machine hits all
-alike; exporters work whenever their own timers and batches tell them to, as in a service. A round's cost is the CPU
-time of the whole process, exporter threads included, from its begin until everything is sent (encoded, compressed,
-posted) to a sink in another process. Every few rounds all processes are replaced by fresh ones, because the layout of
-a process' memory makes it some per cent faster or slower than the next one of the same code for as long as it lives.
+Each variant is a process of its own that is told how many requests to run. A round is a few thousand requests of a
+variant, taking turns with the bare one in slices of 100, so that a slow moment of the machine hits both alike. Nobody
+else runs meanwhile: threads that work by the clock, such as exporters, then get no more than twice the time beside
+their requests that they would get in a busy service. A round's cost is the CPU time of the whole process, exporter
+threads included, from its begin until everything is sent (encoded, compressed, posted) to a sink in another process.
+Every few rounds all processes are replaced by fresh ones, because the layout of a process' memory makes it some per
+cent faster or slower than the next one of the same code for as long as it lives.
 
 `added_cpu_us` is the median over rounds of the difference to the bare variant of the same round, `x_bare` of the ratio;
 `quartiles_us` are those of the difference. All variants are treated alike.
@@ -87,46 +88,45 @@ class Worker:
         return self.process.stdout.readline().strip()
 
 
-def one_round(workers: dict[str, Worker], requests: int) -> dict[str, float]:
-    """Microseconds of CPU time a request, by variant."""
-
-    def shuffled() -> list[Worker]:
-        return random.sample(list(workers.values()), len(workers))
-
-    for worker in shuffled():
-        worker.begin()
-    for _ in range(requests // SLICE):
-        for worker in shuffled():
-            worker.run(SLICE)
-    spent = {worker.name: worker.end() for worker in shuffled()}
-    return {variant: spent[worker.name] / (requests // SLICE * SLICE) * 1e6 for variant, worker in workers.items()}
+def turns(worker: Worker, bare: Worker, requests: int) -> tuple[float, float]:
+    """Microseconds of CPU time a request: the variant's and the bare one's."""
+    both = [worker, bare]
+    for one in both:
+        one.begin()
+    slices = requests // SLICE
+    for _ in range(slices):
+        for one in random.sample(both, 2):
+            one.run(SLICE)
+    spent, spent_bare = (one.end() / (slices * SLICE) * 1e6 for one in both)
+    return spent, spent_bare
 
 
 def measure(suite: str, sink: str, options: argparse.Namespace) -> dict[str, dict[str, object]]:
-    samples: dict[str, list[float]] = {variant: [] for variant in SUITES[suite]}
+    samples: dict[str, list[tuple[float, float]]] = {variant: [] for variant in SUITES[suite] if variant != "bare"}
     for _ in range(options.processes):
         workers = {variant: Worker(suite, variant, sink) for variant in SUITES[suite]}
         try:
             for worker in workers.values():
                 worker.wait_until_ready()
             for _ in range(options.rounds):
-                for variant, taken in one_round(workers, options.requests).items():
-                    samples[variant].append(taken)
+                for variant in random.sample(list(samples), len(samples)):
+                    samples[variant].append(turns(workers[variant], workers["bare"], options.requests))
         finally:
             for worker in workers.values():
                 worker.stop()
-    bare = samples["bare"]
-    return {variant: beside(taken, bare) for variant, taken in samples.items()}
+    bare = [spent_bare for taken in samples.values() for _, spent_bare in taken]
+    return {"bare": {"cpu_us": round(statistics.median(bare), 1), "added_cpu_us": 0.0, "x_bare": 1.0}} | {
+        variant: beside(taken) for variant, taken in samples.items()
+    }
 
 
-def beside(taken: list[float], bare: list[float]) -> dict[str, object]:
-    added = [a - b for a, b in zip(taken, bare, strict=True)]
-    low, median, high = statistics.quantiles(added, n=4)
+def beside(taken: list[tuple[float, float]]) -> dict[str, object]:
+    low, median, high = statistics.quantiles((spent - bare for spent, bare in taken), n=4)
     return {
-        "cpu_us": round(statistics.median(taken), 1),
+        "cpu_us": round(statistics.median(spent for spent, _ in taken), 1),
         "added_cpu_us": round(median, 1),
         "quartiles_us": [round(low, 1), round(high, 1)],
-        "x_bare": round(statistics.median(a / b for a, b in zip(taken, bare, strict=True)), 2),
+        "x_bare": round(statistics.median(spent / bare for spent, bare in taken), 2),
     }
 
 
