@@ -84,7 +84,7 @@ bench-import: $(STAMP) ## time to import, distributions and size of a bare insta
 	@$(BIN)/python tests/benchmarks/import_cost.py
 
 bench-start: $(STAMP) ## start-up times, as JSON
-	@$(BIN)/python tests/benchmarks/start.py
+	@$(BIN)/python -m tests.benchmarks.start $(BENCH_FLAGS)
 
 bench-intake: $(STAMP) ## how fast the collector takes spans in, and what that costs, as JSON
 	@$(BIN)/python tests/benchmarks/intake.py

@@ -1,12 +1,18 @@
 """How long things take to start: `spanwise --help`, `import spanwise`, and a collector until its first page.
 
-Prints one JSON object: medians in seconds of `ROUNDS` cold processes each, and the promise beside each.
+Prints one JSON object: medians in seconds of `ROUNDS` cold processes each, and the promise beside each. With `--spans`
+it also fills a store (10 million take minutes), and times a collector on it until it is ready, and from SIGTERM under
+load to its end.
+
+    python -m tests.benchmarks.start [--spans 10000000]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import random
 import signal
 import socket
 import statistics
@@ -23,6 +29,10 @@ ROUNDS = 7
 COLLECTOR_ROUNDS = 3
 SPANWISE = str(Path(sys.executable).with_name("spanwise"))
 START_LIMIT_S = 30.0
+SPANS_PER_REQUEST = 512
+REQUESTS_PER_INSERT = 50
+# What is sent just before SIGTERM: some of it is still in the spool then.
+STOP_REQUESTS = 40
 
 
 def run(*command: str) -> float:
@@ -92,7 +102,59 @@ def median(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
     return round(statistics.median(measure() for _ in range(rounds)), 3)
 
 
+def full_store(spans: int) -> dict[str, float]:
+    """Seconds of a collector on so many stored spans: from start to ready, and from SIGTERM just after a burst to its end;
+    and what the next start left in the spool of that burst.
+    """
+    from spanwise_collector.store import Store, insert
+    from tests.benchmarks.intake import Collector, Template, http_sender, request_template
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        data.mkdir(mode=0o700)
+        here = Path.cwd()
+        store = Store("chdb://", data, 2_000_000_000)
+        store.open()
+        client = store.client()
+        rng = random.Random(1)
+        templates = [Template(request_template(SPANS_PER_REQUEST, rng)) for _ in range(REQUESTS_PER_INSERT)]
+        for number in range(max(spans // (SPANS_PER_REQUEST * REQUESTS_PER_INSERT), 1)):
+            insert(client, b"".join(template.fresh(rng) for template in templates), f"fill {number}")
+        client.close()
+        store.close()
+        os.chdir(here)
+
+        began = time.perf_counter()
+        collector = Collector(Path(folder))
+        ready = time.perf_counter() - began
+        send = http_sender(collector.address("http"))
+        acknowledged = sum(SPANS_PER_REQUEST for _ in range(STOP_REQUESTS) if send(templates[0].fresh(rng)))
+        before = collector.metric("spanwise_collector_stored_spans_total")
+        began = time.perf_counter()
+        collector.stop()
+        stop = time.perf_counter() - began
+        again = Collector(Path(folder))
+        until = time.monotonic() + START_LIMIT_S
+        while again.metric("spanwise_collector_spool_waiting_bytes") and time.monotonic() < until:
+            time.sleep(0.1)
+        left = again.metric("spanwise_collector_spool_waiting_bytes")
+        again.stop()
+    return {
+        "spans": spans,
+        "ready_s": round(ready, 2),
+        "ready_promise_s": 3.0,
+        "stop_s": round(stop, 2),
+        "stop_promise_s": 5.0,
+        "acknowledged_before_stop": acknowledged,
+        "stored_before_stop": before,
+        "left_in_spool_bytes": left,
+    }
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--spans", type=int, default=0, help="also on a store with so many spans")
+    arguments = parser.parse_args()
     bare = median(lambda: run(sys.executable, "-c", "pass"))
     starts = [collector_first_page() for _ in range(COLLECTOR_ROUNDS + 1)][1:]
     print(
@@ -110,6 +172,7 @@ def main() -> None:
                     "promise": 2.0,
                 },
                 "collector_stop_s": {"median": round(statistics.median(stop for _, stop in starts), 3), "promise": 5.0},
+                **({"full_store": full_store(arguments.spans)} if arguments.spans else {}),
             }
         )
     )

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 KILLS = 20
 _SHIM = Path(__file__).parent / "full_disk"
+_CLOCK = Path(__file__).parent / "turned_clock"
 
 
 def waiting_bytes(running: RunningCollector) -> float:
@@ -212,4 +213,31 @@ def test_spans_of_a_clock_that_went_back_are_kept_once(new_collector: CollectorF
     running.start()
     drain(running)
     assert running.stop() == 0
+    assert_exactly_once(running.data, load)
+
+
+def test_the_collectors_own_clock_goes_back_an_hour(
+    new_collector: CollectorFactory, load: Load, tmp_path: Path
+) -> None:
+    marker = tmp_path / "turned back"
+    path = os.pathsep.join(filter(None, (str(_CLOCK), os.environ.get("PYTHONPATH"))))
+    running = new_collector(PYTHONPATH=path, TURNED_BACK_WHILE=str(marker), TURNED_BACK_S="3600").start()
+
+    def goes_on() -> None:
+        load.aim(running.otlp_url)
+        before = len(load)
+        wait_for(lambda: len(load) > before + 200, 60, "acknowledgements")
+
+    goes_on()
+    marker.touch()
+    goes_on()
+    running.kill()
+    running.start()  # an hour before it was stopped
+    goes_on()
+    marker.unlink()
+    goes_on()
+    load.stop()
+    drain(running)
+    assert running.stop() == 0
+    assert "Traceback" not in running.log
     assert_exactly_once(running.data, load)
