@@ -210,3 +210,14 @@ def test_a_busy_minute_waits_until_it_is_quiet(
     assert linker._due(client) == []
     monkeypatch.setattr(edges, "_QUIET_S", 0)
     assert linker._due(client) == minutes
+
+
+def test_spans_of_the_last_second_of_a_minute(client: Any, name: Callable[[str], str]) -> None:
+    """Alone in their day, so that nothing else is in their part: the engine prunes it where it compares in seconds."""
+    shop, cart = name("shop"), name("cart")
+    at = (time.time_ns() // (60 * 10**9) - 5 * 1440) * 60 * 10**9 + 59_640_000_000
+    trace_id, call = new_trace_id(), new_span_id()
+    put(client, shop, span(trace_id=trace_id, span_id=call, kind=CLIENT, start_ns=at))
+    put(client, cart, span(trace_id=trace_id, parent=call, kind=SERVER, start_ns=at + 10_000_000))
+    link_all(client)
+    assert found(client, shop, cart)[shop, cart, "call"][0] == 1
