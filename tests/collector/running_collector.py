@@ -47,7 +47,7 @@ def fetch(url: str, method: str = "GET", body: bytes | None = None, **headers: s
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     call = urllib.request.Request(url, data=body, method=method, headers=named)
     try:
-        with urllib.request.urlopen(call, timeout=20) as response:
+        with urllib.request.urlopen(call, timeout=60) as response:
             return Answer(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spanwise_collector.query import Binder, Condition, every, some
-from spanwise_collector.traceql._check import type_of
+from spanwise_collector.traceql._check import COMPARISONS, type_of
 from spanwise_collector.traceql._fields import Needs
 from spanwise_collector.traceql._pieces import piece
 from spanwise_collector.traceql._tree import Attribute, Binary, Field, Intrinsic, Literal, Type, Unary
@@ -150,7 +150,19 @@ def necessary(field: Field | None, binder: Binder) -> Condition | None:
     columns = Columns(binder)
     sql = Expressions(columns).condition(field)
     needed = columns.needs - {Needs.NOTHING}
-    return Condition(sql, whole=Needs.WHOLE in needed) if needed <= {Needs.WHOLE} else None
+    return Condition(sql, Needs.WHOLE in needed, _needed(field, binder)) if needed <= {Needs.WHOLE} else None
+
+
+def _needed(field: Field, binder: Binder) -> str:
+    """That a span has the attribute that is compared with a literal: keys are much cheaper to read than values."""
+    if not isinstance(field, Binary):
+        return ""
+    sides = (field.left, field.right)
+    attribute = next((side for side in sides if isinstance(side, Attribute) and side.scope == "span"), None)
+    literal = next((side for side in sides if isinstance(side, Literal) and side.type is not Type.NIL), None)
+    if attribute is None or literal is None or field.operator not in COMPARISONS:
+        return ""
+    return binder.piece("has_key", key=binder.bind(attribute.name, "String")).sql
 
 
 def _sides(field: Field, operator: str) -> list[Field]:
