@@ -100,12 +100,10 @@ def _key_value(key: str, value: Any) -> bytes:
 
 
 def _attribute(tag: bytes, key: str, value: Any) -> bytes:
+    """One that is not remembered yet."""
+    encoded = _field(tag, _key_value(key, value))
     kind = type(value)
-    if not ((kind is str and len(value) <= _MAX_CACHED_TEXT) or (kind is int and 0 <= value <= _MAX_CACHED_INTEGER)):
-        return _field(tag, _key_value(key, value))
-    encoded = _cached_attributes.get((tag, key, value))
-    if encoded is None:
-        encoded = _field(tag, _key_value(key, value))
+    if (kind is str and len(value) <= _MAX_CACHED_TEXT) or (kind is int and 0 <= value <= _MAX_CACHED_INTEGER):
         if len(_cached_attributes) >= _MAX_CACHED:
             _cached_attributes.clear()
         _cached_attributes[tag, key, value] = encoded
@@ -115,7 +113,13 @@ def _attribute(tag: bytes, key: str, value: Any) -> bytes:
 def _attributes(tag: bytes, attributes: Mapping[str, Any] | None) -> bytes:
     if not attributes:
         return b""
-    return b"".join([_attribute(tag, key, value) for key, value in attributes.items()])
+    known = _cached_attributes.get
+    parts = []
+    for key, value in attributes.items():
+        kind = type(value)
+        encoded = known((tag, key, value)) if kind is str or kind is int else None
+        parts.append(_attribute(tag, key, value) if encoded is None else encoded)
+    return b"".join(parts)
 
 
 def _count(tag: bytes, count: int) -> bytes:
@@ -197,6 +201,7 @@ def encode_span(span: ReadableSpan, redaction: Redaction = _DEFAULT_REDACTION) -
     trace_id, span_id, _, _, state, _ = context
     start = span._start_time or 0
     status = span._status
+    is_unset = status is UNSET or (status.is_unset and not status.description)
     parts = [
         _IDS(b"\x0a\x10", trace_id >> 64, trace_id & _MASK_64, b"\x12\x08", span_id),
         _trace_state(state),
@@ -213,7 +218,7 @@ def encode_span(span: ReadableSpan, redaction: Redaction = _DEFAULT_REDACTION) -
     if span._links:
         parts += [_field(b"\x6a", _link(link, redaction)) for link in span.links]
         parts.append(_count(b"\x70", span.dropped_links))
-    parts.append(b"\x7a\x00" if status is UNSET else _field(b"\x7a", _status(status, redaction)))
+    parts.append(b"\x7a\x00" if is_unset else _field(b"\x7a", _status(status, redaction)))
     parts.append(b"\x85\x01" + _FIXED32(_flags(context, parent)))
     return b"".join(parts)
 
