@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -141,6 +142,11 @@ class Template:
                 payload[parent : parent + 8] = noise[parents : parents + 8]
         return bytes(payload)
 
+    def first_trace_id(self, payload: bytes) -> str:
+        """Of what `fresh` returned, in hexadecimal."""
+        place = self._places[0][0]
+        return payload[place : place + 16].hex()
+
 
 def http_sender(address: str) -> Callable[[bytes], bool]:
     host, _, port = address.rpartition(":")
@@ -173,13 +179,15 @@ def grpc_sender(address: str) -> Callable[[bytes], bool]:
 
 
 def client(case: Case, address: str, number: int, threads: int, seconds: float, clients: int, results: Any) -> None:
-    """One process of `threads` connections; puts (acknowledged requests, refused, waits in seconds, began, ended)."""
+    """One process of `threads` connections; puts (acknowledged requests, refused, waits in seconds, began, ended, last
+    trace of each connection)."""
     import threading
 
     rng = random.Random(number)
     templates = [request_template(case.spans, rng) for _ in range(TEMPLATES)]
     waits: list[float] = []
     refused = [0]
+    last_traces: dict[int, str] = {}
     began = time.time()
     until = began + seconds
     interval = case.spans * clients * threads / case.rate if case.rate else 0.0
@@ -191,7 +199,8 @@ def client(case: Case, address: str, number: int, threads: int, seconds: float, 
         count = 0
         due = time.time()
         while time.time() < until:
-            body = mine[count % len(mine)].fresh(own_rng)
+            template = mine[count % len(mine)]
+            body = template.fresh(own_rng)
             count += 1
             due += interval
             if interval and due > time.time():
@@ -199,6 +208,7 @@ def client(case: Case, address: str, number: int, threads: int, seconds: float, 
             sent = time.perf_counter()
             if send(body):
                 waits.append(time.perf_counter() - sent)
+                last_traces[thread] = template.first_trace_id(body)
             else:
                 refused[0] += 1
                 time.sleep(0.05)
@@ -208,7 +218,7 @@ def client(case: Case, address: str, number: int, threads: int, seconds: float, 
         worker.start()
     for worker in workers:
         worker.join()
-    results.put((len(waits), refused[0], waits, began, time.time()))
+    results.put((len(waits), refused[0], waits, began, time.time(), list(last_traces.values())))
 
 
 class Collector:
@@ -245,6 +255,15 @@ class Collector:
         with urllib.request.urlopen(f"{self.facts['admin_url']}/metrics", timeout=30) as response:
             lines = response.read().decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+    def shows(self, trace_id: str) -> bool:
+        """Whether a query finds the trace."""
+        try:
+            urllib.request.urlopen(f"{self.facts['url']}/api/spanwise/traces/{trace_id}", timeout=30).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        return True
 
     def cpu_s(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -336,8 +355,13 @@ def _load(collector: Collector, case: Case, seconds: float, clients: int, thread
     spans = sum(answer[0] for answer in answers) * case.spans
     began, ended = min(answer[3] for answer in answers), max(answer[4] for answer in answers)
     until = time.time() + DRAIN_LIMIT_S
-    while collector.metric("spanwise_collector_stored_spans_total") < spans and time.time() < until:
-        time.sleep(0.05)
+    # Batches go in one after the other, so when the last trace of each connection is found, all are.
+    missing = [trace_id for answer in answers for trace_id in answer[5]]
+    while missing and time.time() < until:
+        if not collector.shows(missing[-1]):
+            time.sleep(0.05)
+            continue
+        missing.pop()
     visible = time.time()
     waits = sorted(wait for answer in answers for wait in answer[2])
     return {
@@ -346,6 +370,7 @@ def _load(collector: Collector, case: Case, seconds: float, clients: int, thread
         "acknowledged_spans_per_s": round(spans / (ended - began)),
         "stored_spans_per_s": round(spans / (visible - began)),
         "drain_s": round(visible - ended, 2),
+        "all_visible": not missing,
         "ack_p50_ms": round(percentile(waits, 0.5) * 1000, 1),
         "ack_p99_ms": round(percentile(waits, 0.99) * 1000, 1),
         "cpu_s_per_million_spans": round((collector.cpu_s() - cpu) / max(spans, 1) * 1e6, 1),

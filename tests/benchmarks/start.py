@@ -103,7 +103,7 @@ def median(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
 
 
 def full_store(spans: int) -> dict[str, float]:
-    """Seconds of a collector on so many stored spans: from start to ready, and from SIGTERM just after a burst to its end;
+    """Seconds of a collector on so many stored spans: from start to ready, and from SIGTERM after a burst to its end;
     and what the next start left in the spool of that burst.
     """
     from spanwise_collector.store import Store, insert
