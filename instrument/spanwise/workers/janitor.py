@@ -60,4 +60,5 @@ def _remove(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    os.chdir("/")  # so that it holds up nobody who wants to unmount the service's
     main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

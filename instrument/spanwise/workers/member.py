@@ -353,23 +353,17 @@ class Member:
 
 
 def start_janitor(folder: Path, root: ProcessId) -> None:
-    """Leaves the removal of the folder to a small process that waits for the root to end; see `janitor`."""
-    import subprocess  # seldom needed
+    """Leaves the removal of the folder to a small process that waits for the root to end; see `janitor`.
 
+    By posix_spawn: it works while the interpreter ends, and gevent has not replaced it.
+    """
     python = _python()
     if python is None:
         return
     command = [python, "-I", "-S", janitor.__file__, str(folder), str(root.pid), str(root.started)]
-    with suppress(OSError, RuntimeError):
-        started = subprocess.Popen(  # noqa: S603 - our own program
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
-        started.returncode = 0  # it outlives us on purpose: no warning that nobody waited for it
+    silent = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
+    with suppress(OSError, NotImplementedError):
+        os.posix_spawn(python, command, dict(os.environ), file_actions=silent, setsid=True)
 
 
 def _python() -> str | None:
