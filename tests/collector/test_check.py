@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 from spanwise_collector.spool import Spool, survey
+from spanwise_collector.store import Store, check_tables, delete_trace, insert
+from spanwise_collector.store._migrations import migrate
 from tests.collector.conftest import CollectorFactory
 from tests.collector.otlp_requests import new_trace_id, payload, span
 from tests.collector.running_collector import COMMAND
@@ -32,6 +34,7 @@ def test_a_whole_folder_a_used_one_and_a_damaged_one(new_collector: CollectorFac
     code, told = check(running.data)
     assert code == 0, told
     assert "store: trace_spans: whole" in told
+    assert "store: pinned_spans: whole" in told
     assert re.search(r"ok +store: spans: (\d+) in spans, \1 in trace_spans, \1 in traces, \1 in red_minutes", told)
 
     spool = Spool(running.data / "spool", 10**7)
@@ -55,3 +58,21 @@ def test_no_folder(tmp_path: Path) -> None:
     assert code == 2
     assert "there is no data folder" in told
     assert not (tmp_path / "none").exists()
+
+
+def test_a_deleted_trace_is_no_damage(store: Store) -> None:
+    client = store.client()
+    client.command("CREATE DATABASE checked")
+    try:
+        migrate(client, "checked")
+        gone, kept = new_trace_id(), new_trace_id()
+        insert(client, payload(span(trace_id=gone), span(trace_id=kept)), gone)
+        delete_trace(client, gone)
+        told = dict(reversed(line) for line in check_tables(client))
+        assert told["store: spans: 1 in spans, 1 in trace_spans, 1 in traces, 2 in red_minutes"]
+        client.command("ALTER TABLE spans DELETE WHERE 1 SETTINGS mutations_sync = 2")
+        told = dict(reversed(line) for line in check_tables(client))
+        assert not told["store: spans: 0 in spans, 1 in trace_spans, 1 in traces, 2 in red_minutes"]
+    finally:
+        client.command("DROP DATABASE checked")
+        client.close()

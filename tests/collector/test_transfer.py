@@ -7,13 +7,14 @@ import json
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from spanwise_collector.transfer.commands import parse_time
 from tests.collector.conftest import CollectorFactory
 from tests.collector.otlp_requests import DAY, new_trace_id, payload, span
-from tests.collector.running_collector import COMMAND
+from tests.collector.running_collector import COMMAND, RunningCollector, wait_for
 
 NOW = 1_790_000_000 * 10**9
 
@@ -26,6 +27,17 @@ def run(*arguments: str | Path, data: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def whole_trace(running: RunningCollector, trace_id: str) -> list[Any]:
+    """Its spans; an insert reaches its tables one after the other, so resources may come a moment after them."""
+
+    def whole() -> list[Any] | None:
+        spans: list[Any] = running.trace(trace_id)["spans"]
+        return spans if all(one["resource"]["attributes"] for one in spans) else None
+
+    found: list[Any] = wait_for(whole, what="the trace with its resources")
+    return found
+
+
 @pytest.mark.parametrize("name", ["traces.jsonl.gz", "traces.binpb"])
 def test_a_trace_goes_from_one_folder_to_another(new_collector: CollectorFactory, tmp_path: Path, name: str) -> None:
     first = new_collector(data=tmp_path / "first").start()
@@ -35,7 +47,7 @@ def test_a_trace_goes_from_one_folder_to_another(new_collector: CollectorFactory
     sent.links.add(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
     old = span(trace_id=older, start_ns=time.time_ns() - 2 * DAY)
     first.send(payload(sent, span(trace_id=trace_id), old, service="moved"))
-    before = first.trace(trace_id)
+    before = whole_trace(first, trace_id)
     file = tmp_path / name
     code, told = run("export", file, data=first.data)
     assert code == 2
@@ -47,7 +59,7 @@ def test_a_trace_goes_from_one_folder_to_another(new_collector: CollectorFactory
     second = new_collector(data=tmp_path / "second")
     assert run("import", file, data=second.data)[0] == 0
     second.start()
-    assert second.trace(trace_id) == before
+    assert whole_trace(second, trace_id) == before
     assert second.get(f"/api/spanwise/traces/{older}").status == 404
     if name.endswith(".jsonl.gz"):
         lines = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]

@@ -10,12 +10,13 @@ from typing import Any
 from spanwise_collector.store._retention import TABLES
 
 _FOLDER = Path(__file__).parent / "check"
+_PINNED = ("pinned_spans", "pinned_origins", "pins")
 
 
 def check_tables(client: Any) -> Iterator[tuple[bool, str]]:
     """`(whether it is well, one line)` for each table, and for their numbers of spans together."""
     statement = Template((_FOLDER / "table.sql").read_text(encoding="utf-8"))
-    for table in TABLES:
+    for table in (*TABLES, *_PINNED):
         try:
             well = client.query(statement.substitute(table=table)).result_rows[0][0] == 1
             yield well, f"store: {table}: {'whole' if well else 'damaged'}"
@@ -24,4 +25,6 @@ def check_tables(client: Any) -> Iterator[tuple[bool, str]]:
     names = ("spans", "trace_spans", "traces", "red_minutes")
     counts = client.query((_FOLDER / "spans.sql").read_text(encoding="utf-8")).result_rows[0]
     words = ", ".join(f"{count} in {name}" for name, count in zip(names, counts, strict=True))
-    yield len(set(counts)) == 1, f"store: spans: {words}"
+    spans, *copies, counted = counts
+    # Rates keep counting a trace that was deleted.
+    yield set(copies) == {spans} and counted >= spans, f"store: spans: {words}"

@@ -1,4 +1,4 @@
--- The spans in each table that has every span; after each insert they are the same number.
+-- The spans in each table that has every span; after each insert they are the same number, but rates keep those deleted.
 SELECT
     (SELECT count() FROM spans) AS spans,
     (SELECT count() FROM trace_spans) AS trace_spans,
