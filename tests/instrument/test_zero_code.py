@@ -263,7 +263,7 @@ def test_the_user_s_own_sitecustomize_still_runs(start: Callable[..., Program], 
 def test_a_python_without_spanwise_runs_on() -> None:
     bootstrap = Path(autostart.__file__).parent / "bootstrap"
     done = subprocess.run(
-        [sys._base_executable, "-c", "print('on')"],  # type: ignore[attr-defined]
+        [str(Path(sys.base_prefix) / "bin" / "python3"), "-c", "print('on')"],
         env={"PYTHONPATH": str(bootstrap), "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,

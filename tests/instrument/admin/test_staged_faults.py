@@ -4,6 +4,7 @@ the page that it links."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def test_an_exhausted_thread_pool(admin: Any, recorder: Recorder) -> None:
     with staged.exhausted_pool():
         line, page = why(admin), admin.fetch("/admin/threads").text
     assert line.startswith("Thread pool payments is exhausted: all 3 threads are busy, 2 jobs waiting; 3 of them at ")
-    assert "in charge, calling Event.wait" in line
+    assert re.search(r"in charge, calling (Event\.)?wait", line)  # Python 3.10 does not know the class
     assert page.count('"payments_') == 3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ def test_an_exhausted_pool_is_named_with_the_call(health: Health, recorder: Reco
     with staged.exhausted_pool():
         finding = only("exhausted pool", findings(health, recorder))
     assert "payments is exhausted: all 3 threads are busy, 2 jobs waiting; 3 of them at" in finding.text
-    assert "in charge, calling Event.wait" in finding.text
+    assert re.search(r"in charge, calling (Event\.)?wait", finding.text)  # Python 3.10 does not know the class
     assert findings(health, recorder) == []
 
 
