@@ -49,7 +49,7 @@ demo: $(STAMP) debian ## the whole stack with sample services and load; Ctrl-C s
 
 # A test that fails once is run once more, and both runs stay in the output: hundreds of them start real processes.
 test: $(STAMP) debian ## all tests but the slow fault tests
-	@$(PYTEST) -m "not faults" -n auto --dist loadfile && exit 0; code=$$?; [ $$code -eq 1 ] || exit $$code; \
+	@rm -f .pytest_cache/v/cache/lastfailed; $(PYTEST) -m "not faults" -n auto --dist loadfile && exit 0; code=$$?; [ $$code -eq 1 ] || exit $$code; \
 	echo "make: once more, the tests that failed; one that passes now is unsteady and wants mending"; \
 	$(PYTEST) -m "not faults" --last-failed --last-failed-no-failures none
 

@@ -9,6 +9,11 @@ import pytest
 from tests.browser import Browser
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes are numbered, not shown: compressed ones hold the time and would give each run other names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A running Chromium, the same for all tests; `browser.open(url)` gives each its own tab."""
