@@ -72,8 +72,8 @@ def test_a_forked_process_belongs_to_its_parent_until_it_executes_another_progra
 def test_a_process_whose_parent_has_gone_is_alone() -> None:
     daemon = f"""
     import os, time
+    parent = os.getpid()
     if os.fork() == 0:
-        parent = os.getppid()
         while os.getppid() == parent:
             time.sleep(0.01)
         {textwrap.indent(textwrap.dedent(_SAY), " " * 8).strip()}
