@@ -209,6 +209,7 @@ def test_started_again_in_a_forked_child_it_runs(health):
     if child == 0:
         code = 1
         try:
+            health.after_fork()
             before = only(health).checked_at
             health.start()
             until(lambda: only(health).checked_at > before + 0.05)

@@ -102,6 +102,7 @@ def test_a_browser_gets_pages_and_the_evidence_of_the_worker_that_says_it(group:
         return str(response.body.decode())
 
     assert "(workers 11, 12, 13)" in page("/admin/why") and 'href="/readyz?worker=11"' in page("/admin/why")
+    log_lines._lines.clear()  # of what others logged
     log_lines._lines.append(LogLine(1_700_000_000.0, 40, "app", "<b>", "", "app.py:3", ""))
     assert page("/admin/logs").count("&lt;b&gt;") == 3
     for path in ("/admin/requests", "/admin/exchanges"):
