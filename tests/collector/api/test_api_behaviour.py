@@ -154,9 +154,9 @@ def _patient(collector: RunningCollector, path: str) -> Any:
         return Answer(response.status, response.headers, response.read())
 
 
-def _send_long_texts(collector: RunningCollector) -> None:
+def _send_long_texts(collector: RunningCollector, requests: int = 2) -> None:
     made = request(*(span(attributes={"a": "ab" * 2500}) for _ in range(1500)), service="api-slow")
-    for _ in range(2):
+    for _ in range(requests):
         assert collector.send(made.SerializeToString()).status == 200
 
 
@@ -166,7 +166,7 @@ SLOW = quote(" or ".join(f'span.a =~ "(a|b|ab|ba|aba)*[0-9]x{{{number}}}"' for n
 
 def test_the_query_of_a_caller_who_hangs_up_is_stopped(new_collector: CollectorFactory) -> None:
     collector = new_collector("--query-timeout", "120s", "--max-queries", "1").start()
-    _send_long_texts(collector)
+    _send_long_texts(collector, 16)
     wait_for(lambda: traces(collector, service="api-slow"), timeout_s=60)
     address = urlsplit(collector.url)
     assert address.hostname is not None
@@ -178,10 +178,10 @@ def test_the_query_of_a_caller_who_hangs_up_is_stopped(new_collector: CollectorF
         collector.get(f"{API}/services")
         answered.set()
 
-    time.sleep(1)
+    time.sleep(0.5)
     waiting = threading.Thread(target=other)
     waiting.start()
-    assert not answered.wait(1), "the slow query has the only turn"
+    assert not answered.wait(0.5), "the slow query has the only turn"
     caller.close()
     assert answered.wait(15), "the turn is free once the caller is gone"
     waiting.join()
