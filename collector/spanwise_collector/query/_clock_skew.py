@@ -3,9 +3,10 @@
 Only what another process wrote can be wrong, and it is wrong by one amount as long as a call lasts. So where a call
 crosses processes and what was called does not lie within its caller, all that the called process did in the call is
 shifted together: into the middle of the caller, as if the way there took as long as the way back (NTP's assumption, and
-Zipkin's and Jaeger's). What cannot lie within its caller, because it took longer, begins with it; a message is consumed
-no earlier than it began to be sent. Where nothing is wrong nothing is shifted, and what one process did in one call
-never moves against itself.
+Zipkin's and Jaeger's). A server's span ends when the answer's body is closed, for which the caller does not wait: an
+end up to `LATE_END_NS` after the caller's is no disagreement. What cannot lie within its caller, because it took
+longer, begins with it; a message is consumed no earlier than it began to be sent. Where nothing is wrong nothing is
+shifted, and what one process did in one call never moves against itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spanwise_collector.query._span_tree import Node, top_down
+
+LATE_END_NS = 5_000_000  # a thread that closes an answer may wait that long for its turn: the switch interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +51,5 @@ def _needed(caller: Node, called: Node) -> int:
     if called.duration_ns > caller.duration_ns:
         return 0 if earliest <= 0 <= caller.end_ns - called.start_ns else earliest
     latest = caller.end_ns - called.end_ns
-    return 0 if earliest <= 0 <= latest else (earliest + latest) // 2
+    ends_late = called.start_ns < caller.end_ns and latest >= -LATE_END_NS
+    return 0 if earliest <= 0 and (latest >= 0 or ends_late) else (earliest + latest) // 2

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanwise_collector.query._analysis import Analysis
-from spanwise_collector.query._clock_skew import correct
+from spanwise_collector.query._clock_skew import LATE_END_NS, correct
 from spanwise_collector.query._critical_path import critical_path
 from spanwise_collector.query._span_tree import Node, join, top_down
 
@@ -125,7 +125,7 @@ def test_after_correction_what_was_called_lies_within_its_caller(nodes: list[Nod
         if not one.asynchronous:
             assert one.start_ns <= caller.end_ns
             if one.duration_ns <= caller.duration_ns:
-                assert one.end_ns <= caller.end_ns
+                assert one.end_ns <= caller.end_ns + LATE_END_NS
     assert correct(tops) == [], "what has been corrected stays"
 
 
@@ -167,7 +167,17 @@ def test_clocks_that_disagree_are_brought_together(nodes: list[Node], ahead: dic
     correct(join(nodes))
     for one in nodes:
         if one.parent is not None:
-            assert one.parent.start_ns <= one.start_ns <= one.end_ns <= one.parent.end_ns
+            assert one.parent.start_ns <= one.start_ns <= one.end_ns <= one.parent.end_ns + LATE_END_NS
+
+
+def test_an_answer_is_closed_after_its_caller_has_it() -> None:
+    def called(late_ns: int) -> list[Node]:
+        return [node(0, 0, 10**8, kind="client"), node(1, 10**8 - 10, 10**8 + late_ns, 0, "b", kind="server")]
+
+    assert correct(join(called(LATE_END_NS))) == []
+    nodes = called(LATE_END_NS + 1)
+    assert correct(join(nodes))[0].shift_ns < 0
+    assert nodes[1].end_ns <= 10**8, "so late an end is another clock's"
 
 
 def test_a_call_that_ran_an_hour_ahead_is_in_the_middle_of_its_caller() -> None:
