@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,12 +11,20 @@ from spanwise_collector.query._values import Json, attributes, text
 from spanwise_collector.store import ClientPool
 
 _TRACE_ID = re.compile(r"[0-9a-f]{1,32}")
+# The tables of one insert become visible one after the other, so a span may be seen before its origin. Then this is
+# asked for again, after so long each time: a second together, and milliseconds are what it takes.
+_ORIGIN_WAITS_S = (0.02, 0.04, 0.08, 0.16, 0.3, 0.4)
 
 
 def parse_trace_id(given: str) -> str | None:
     """32 lower-case hexadecimal digits; a shorter (64-bit) id is padded with zeros. None when it is no id."""
     lowered = given.lower()
     return lowered.zfill(32) if _TRACE_ID.fullmatch(lowered) else None
+
+
+# `{origin: (resource, scope)}`
+_Origins = dict[int, tuple[Json, Json]]
+Rows = Sequence[Sequence[Any]]
 
 
 class TraceReader:
@@ -27,14 +36,15 @@ class TraceReader:
         rows = self._pool.rows("trace_spans", {"trace_id": trace_id})
         if not rows:
             return None
-        origins = self._origins({row[-1] for row in rows})
+        origins = self._with_missing({}, rows)
         return {"trace_id": trace_id, "spans": [_span(trace_id, row, origins) for row in rows]}
 
     def blocks(self, trace_id: str) -> Iterator[list[Json]]:
         """The spans of `trace`, some thousand at a time, so that only these are in memory; none when there are none."""
         rows = self._pool.rows("trace_origins", {"trace_id": trace_id})
         origins = {row[0]: _resource_and_scope(row) for row in rows}
-        for block in self._pool.blocks("trace_spans", {"trace_id": trace_id}):
+        for block in _held_back(self._pool.blocks("trace_spans", {"trace_id": trace_id})):
+            origins = self._with_missing(origins, block)
             yield [_span(trace_id, row, origins) for row in block]
 
     def traces(self, trace_ids: Sequence[str]) -> list[Json]:
@@ -55,16 +65,42 @@ class TraceReader:
         if not trace_ids:
             return []
         rows = self._pool.rows("spans_of_traces", {"ids": list(trace_ids)}, conditions)
-        origins = self._origins({row[-1] for row in rows})
+        origins = self._with_missing({}, rows)
         spans: dict[str, list[Json]] = {}
         for row in rows:
             trace_id = text(row[0])
             spans.setdefault(trace_id, []).append(_span(trace_id, row[1:], origins))
         return [{"trace_id": trace_id, "spans": spans[trace_id]} for trace_id in trace_ids if trace_id in spans]
 
-    def _origins(self, ids: set[int]) -> dict[int, tuple[Json, Json]]:
-        """`{origin: (resource, scope)}`."""
+    def _with_missing(self, known: _Origins, rows: Rows) -> _Origins:
+        """Those that are known, and all others that the rows name; what is still not there after the waits is gone."""
+        missing = {row[-1] for row in rows} - known.keys()
+        origins = known | self._origins(missing)
+        for wait_s in _ORIGIN_WAITS_S:
+            missing -= origins.keys()
+            if not missing:
+                break
+            time.sleep(wait_s)
+            origins |= self._origins(missing)
+        return origins | dict.fromkeys(missing - origins.keys(), _UNKNOWN_ORIGIN)
+
+    def _origins(self, ids: set[int]) -> _Origins:
+        if not ids:
+            return {}
         return {row[0]: _resource_and_scope(row) for row in self._pool.rows("origins", {"origins": sorted(ids)})}
+
+
+def _held_back(blocks: Iterator[Rows]) -> Iterator[Rows]:
+    """Each block once the next one is there: the last, where spans just arrived are, when the query has given its turn
+    at the store back, so that more can be asked for it.
+    """
+    held: Rows = ()
+    for block in blocks:
+        if held:
+            yield held
+        held = block
+    if held:
+        yield held
 
 
 def _resource_and_scope(row: Sequence[Any]) -> tuple[Json, Json]:
@@ -109,7 +145,7 @@ def _span(trace_id: str, row: Sequence[Any], origins: Mapping[int, tuple[Json, J
         adjusted_count,
         origin,
     ) = row
-    resource, scope = origins.get(origin, _UNKNOWN_ORIGIN)
+    resource, scope = origins[origin]
     return {
         "trace_id": trace_id,
         "span_id": text(span_id),
