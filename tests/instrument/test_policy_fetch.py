@@ -70,7 +70,7 @@ def test_a_policy_comes_into_force_and_goes() -> None:
     in_force = PolicyInForce(sampling)
     in_force(SamplingPolicy(0.5))
     assert (sampling.rate, sampling.routes) == (0.5, None)
-    sampling.set_rate(1.0)  # somebody looks closely for a while
+    sampling.override(1.0)  # somebody looks closely for a while
     in_force(SamplingPolicy(0.5))
     assert sampling.rate == 1.0
     in_force(SamplingPolicy(None))

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EPILOG = """\
-A target is a process id, a port, a URL, the path of a worker's Unix socket, or the name of a service; without one it is
-the only instance of this machine. From another machine
+Each command takes -t TARGET: a process id, a port, a URL, the path of a worker's Unix socket, or the name of a service;
+without it the only instance of this machine is asked. From another machine
 set SPANWISE_ADMIN_TOKEN or SPANWISE_ADMIN_TOKEN_FILE. Exit codes: 0 all is well, 1 the service says it is not, or
 refuses; 2 wrong use; 3 nobody answers."""
 

@@ -72,14 +72,14 @@ def explicit_randomness(tracestate: str) -> int | None:
 
 
 class HeadSampling:
-    """The decision for a new trace; its `rate` may change at any time.
+    """The decision for a new trace; its `rate` may change at any time: for good (`set_rate`), for a while (`override`).
 
     `parent_based`: a caller's decision is followed; else every process decides by the same randomness. `routes`: rates
     of their own for some routes, None (the normal case) for none. `wanted`: requests whose traces somebody asked for at
     run time; both are set through `spanwise.tracing.by_hand`.
     """
 
-    __slots__ = ("parent_based", "rate", "root_state", "routes", "threshold", "wanted")
+    __slots__ = ("_own_rate", "parent_based", "rate", "root_state", "routes", "threshold", "wanted")
 
     def __init__(self, rate: float, *, parent_based: bool = True) -> None:
         self.parent_based = parent_based
@@ -88,6 +88,16 @@ class HeadSampling:
         self.set_rate(rate)
 
     def set_rate(self, rate: float) -> None:
+        """The rate of the settings or of the collector's policy; an override ends."""
+        self._own_rate = rate
+        self.override(rate)
+
+    def settle(self) -> None:
+        """Ends an override: back to the rate that was set last, also if that was meanwhile."""
+        self.override(self._own_rate)
+
+    def override(self, rate: float) -> None:
+        """The rate until `settle`, or until another one is set."""
         self.rate = rate
         self.threshold = threshold(rate)
         self.root_state = f"ot=th:{threshold_text(self.threshold)}"

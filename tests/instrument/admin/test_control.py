@@ -11,6 +11,8 @@ import pytest
 from spanwise import toggles
 from spanwise.admin.log_levels import log_group
 from spanwise.admin.temporary import CHANGES
+from spanwise.tracing.policy import SamplingPolicy
+from spanwise.tracing.policy_fetch import PolicyInForce
 from spanwise.tracing.sampling import HeadSampling
 from tests.instrument.admin.conftest import until
 
@@ -165,6 +167,19 @@ def test_the_next_requests_of_a_route_are_traced(traced, sampling):
 def test_a_wrong_wish_for_traces_is_a_400(traced, sampling, query):
     assert traced.fetch(f"/admin/tracing?{query}", "POST").status == 400
     assert (sampling.wanted, sampling.routes) == ((), None)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_policy_that_comes_meanwhile_is_not_undone(traced, sampling, again):
+    in_force = PolicyInForce(sampling)
+    in_force(SamplingPolicy(0.2))
+    assert post(traced, "/admin/tracing?rate=1&ttl=10m").status == 200
+    in_force(SamplingPolicy(0.5))
+    assert sampling.rate == 0.5
+    if again:
+        assert post(traced, "/admin/tracing?disable=true&ttl=10m").status == 200
+    assert post(traced, "/admin/tracing?enable=true").status == 200
+    assert sampling.rate == 0.5
 
 
 def test_reading_tracing_changes_nothing(traced, sampling):

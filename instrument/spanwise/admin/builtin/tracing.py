@@ -123,13 +123,12 @@ def _checked(name: str) -> str:
 
 
 def _change_rate(request: Request, sampling: HeadSampling, rate: float, ttl_s: float) -> None:
-    before = sampling.rate
     change(
         request,
         _KEY,
         f"{rate:g}",
-        do=lambda: sampling.set_rate(rate),
-        undo=lambda: sampling.set_rate(before),
+        do=lambda: sampling.override(rate),
+        undo=sampling.settle,
         ttl_s=ttl_s,
     )
 
