@@ -53,6 +53,7 @@ from spanwise_collector.span_metrics import SpanMetrics
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import ClientPool, Linker, NewerSchemaError, Retention, Store, StoreError
 from spanwise_collector.traceql import TraceQL
+from spanwise_collector.tls import TlsError, tls_from
 
 log = logging.getLogger("spanwise_collector")
 
@@ -133,6 +134,8 @@ class Collector:
             with self._step("spool"):
                 self._open_spool()
             with self._step("parts"):
+            with self._step("certificates"):
+                self._tls = tls_from(self._settings)
                 self._make_parts()
             with self._step("own instrumentation"):
                 self._instrument()
@@ -140,7 +143,7 @@ class Collector:
                 self._start_http(main_port, otlp_port)
             with self._step("store"):
                 self._open_store(stopping)
-        except (FolderError, PortInUseError, StoreError, NewerSchemaError, SamplingPolicyError) as error:
+        except (FolderError, PortInUseError, StoreError, NewerSchemaError, SamplingPolicyError, TlsError) as error:
             fail(str(error))
         except OSError as error:
             fail(f"the data folder {self._folder.path} cannot be used: {error.strerror}: choose another with --data")
@@ -184,11 +187,12 @@ class Collector:
         otlp_port = bind(host, settings["SPANWISE_COLLECTOR_OTLP_PORT"], "--otlp-port")
         self._stops.append(("OTLP port", otlp_port.close))
         shown = f"[{host.strip('[]')}]" if ":" in host else host
-        self._url = f"http://{shown}:{main_port.getsockname()[1]}"
-        self._otlp_url = f"http://{shown}:{otlp_port.getsockname()[1]}"
-        # gRPC binds for itself; this finds the port, and says who has it when it is taken.
-        with bind(host, settings["SPANWISE_COLLECTOR_GRPC_PORT"], "--grpc-port") as grpc_port:
-            self._grpc_address = f"{shown}:{grpc_port.getsockname()[1]}"
+        scheme = "http" if self._tls is None else "https"
+        self._url = f"{scheme}://{shown}:{main_port.getsockname()[1]}"
+        self._otlp_url = f"{scheme}://{shown}:{otlp_port.getsockname()[1]}"
+        # gRPC binds for itself, and finds a free port itself; this says who has the one that is taken.
+        bind(host, settings["SPANWISE_COLLECTOR_GRPC_PORT"], "--grpc-port").close()
+        self._grpc_address = f"{shown}:{settings['SPANWISE_COLLECTOR_GRPC_PORT']}"
         return main_port, otlp_port
 
     def _open_spool(self) -> None:
@@ -342,6 +346,7 @@ class Collector:
         except GrpcPortError as error:
             fail(f"OTLP/gRPC cannot listen on {self._grpc_address}: {error}: choose another port with --grpc-port")
         self._stops.append(("OTLP/gRPC", lambda: server.stop(_STOP_GRPC_S)))
+            tls=self._tls.context if self._tls else None,
 
     def _open_store(self, stopping: threading.Event) -> None:
         """Opens the store; a server that is away is tried again until it answers, while the spool takes what comes."""
@@ -368,11 +373,14 @@ class Collector:
 def void(_: object) -> None:
     """What an exporter's function returns."""
 
+            credentials=self._tls.grpc_credentials() if self._tls else None,
 
 def _tokens(settings: Settings) -> tuple[Tokens, Tokens]:
     """Those for reading and writing. Raises CommandError when they cannot be read, or when the address needs them."""
     try:
         read, write = (
+        host = self._grpc_address.rpartition(":")[0]
+        self._grpc_address = f"{'https://' if self._tls else ''}{host}:{server.port}"
             Tokens(
                 settings[f"SPANWISE_COLLECTOR_{kind}_TOKEN"],
                 Path(path).expanduser() if (path := settings[f"SPANWISE_COLLECTOR_{kind}_TOKEN_FILE"]) else None,

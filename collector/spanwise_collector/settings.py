@@ -78,6 +78,27 @@ SETTINGS: tuple[Setting, ...] = (
         "A file of write tokens, one a line; read again when it changes.",
         flag="--write-token-file",
     ),
+    Setting(
+        "SPANWISE_COLLECTOR_TLS_CERT",
+        PATH,
+        None,
+        "A certificate chain in PEM: every port but the admin's then speaks TLS alone. Read again when it changes.",
+        flag="--tls-cert",
+    ),
+    Setting(
+        "SPANWISE_COLLECTOR_TLS_KEY",
+        PATH,
+        None,
+        "The private key of that certificate, in PEM and without a passphrase.",
+        flag="--tls-key",
+    ),
+    Setting(
+        "SPANWISE_COLLECTOR_TLS_CLIENT_CA",
+        PATH,
+        None,
+        "Certificates in PEM by one of which every client's own must be signed (mutual TLS), browsers' too.",
+        flag="--tls-client-ca",
+    ),
     # Where data lies, and how much of it
     Setting(
         "SPANWISE_COLLECTOR_DATA",

@@ -5,7 +5,11 @@ from __future__ import annotations
 import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import ssl
 
 MAX_ANSWER_BYTES = 256 * 1024
 # What a request may raise: no connection, no HTTP, or a header or host that cannot be sent.
@@ -21,15 +25,28 @@ class Answer:
     body: bytes
 
 
+def connect(base_url: str, timeout_s: float, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    """Not connected yet. `tls` None trusts whom the system trusts."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=tls)
+    return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+
+
 def request(
-    base_url: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float
+    base_url: str,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    tls: ssl.SSLContext | None = None,
 ) -> Answer:
     """`path` is appended to the path of `base_url`. Raises FAILURES."""
-    parts = urlsplit(base_url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    connection = connect(base_url, timeout_s, tls)
     try:
-        connection.request(method, f"{parts.path}{path}", body, dict(headers))
+        connection.request(method, f"{urlsplit(base_url).path}{path}", body, dict(headers))
         response = connection.getresponse()
         text = response.read(MAX_ANSWER_BYTES)
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, text)

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from spanwise import health, metrics, standard
 from spanwise.admin import make_application, start_admin
 from spanwise.admin.process import Process
+from spanwise.collector_tls import collector_tls
 from spanwise.diagnosis.recorder import recorder_of
 from spanwise.identity import Identity
 from spanwise.registration import Registration, reachable_host
@@ -112,8 +113,8 @@ class Face:
     def goodbye(self, timeout_s: float) -> None:
         url = self._settings["SPANWISE_COLLECTOR_URL"]
         if url is not None:
-            headers = collector_headers(self._settings)
-            Registration(url, self._identity.instance_id, dict, headers, self._outage).withdraw(timeout_s)
+            headers, tls = collector_headers(self._settings), collector_tls(self._settings)
+            Registration(url, self._identity.instance_id, dict, headers, self._outage, tls).withdraw(timeout_s)
 
 
 def _set_target_info(identity: Identity) -> None:
@@ -137,7 +138,8 @@ def _registration(
             "admin_url": f"{admin.scheme}://{address}",
         }
 
-    return Registration(url, identity.instance_id, instance, collector_headers(settings), outage)
+    headers, tls = collector_headers(settings), collector_tls(settings)
+    return Registration(url, identity.instance_id, instance, headers, outage, tls)
 
 
 def _policy_watch(identity: Identity, settings: Settings, sampling: HeadSampling) -> PolicyWatch | None:
@@ -145,7 +147,8 @@ def _policy_watch(identity: Identity, settings: Settings, sampling: HeadSampling
     url = settings["SPANWISE_COLLECTOR_URL"]
     if url is None or not exports(settings, None) or not settings["OTEL_TRACES_SAMPLER"].endswith("traceidratio"):
         return None
-    fetch = PolicyFetch(url, identity.service_name, collector_headers(settings), PolicyInForce(sampling))
+    headers, tls = collector_headers(settings), collector_tls(settings)
+    fetch = PolicyFetch(url, identity.service_name, headers, PolicyInForce(sampling), tls)
     return PolicyWatch(fetch.fetch)
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from prometheus_client import CollectorRegistry
 
 from spanwise import exposition
 from spanwise.collector_http import FAILURES, request
+
+if TYPE_CHECKING:
+    import ssl
 
 _PATH = "/api/spanwise/registry/snapshots"
 # What the collector takes.
@@ -45,6 +49,7 @@ def leave(
     identity: Sequence[tuple[str, str]],
     headers: Mapping[str, str],
     timeout_s: float,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Sends the metrics; a failure is one log line. `identity`: the labels that stand on every line."""
     try:
@@ -53,7 +58,7 @@ def leave(
             raise ValueError(f"{len(body):,} bytes are more than the {_MAX_BYTES:,} that it takes")
         sent = {**headers, "Content-Type": _CONTENT_TYPE}
         path = f"{_PATH}?instance={quote(instance_id, safe='')}"
-        answer = request(collector_url, "POST", path, body, sent, timeout_s)
+        answer = request(collector_url, "POST", path, body, sent, timeout_s, tls)
     except FAILURES as error:
         problem = str(error) or type(error).__name__
     else:

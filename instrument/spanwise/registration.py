@@ -12,10 +12,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from spanwise.collector_http import FAILURES, request
 from spanwise.tracing.outage import Outage
+
+if TYPE_CHECKING:
+    import ssl
 
 HEARTBEAT_S = 30.0  # the collector forgets an instance after three of them
 _FIRST_RETRY_S = 0.5
@@ -33,7 +37,9 @@ class Registration:
         instance: Callable[[], Mapping[str, object]],
         headers: Mapping[str, str],
         outage: Outage,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self._collector_url = collector_url
         self._path = f"/api/spanwise/instances/{quote(instance_id, safe='')}"
         self._instance = instance
@@ -95,7 +101,7 @@ class Registration:
 
     def _request(self, method: str, body: bytes | None, timeout_s: float) -> str:
         try:
-            answer = request(self._collector_url, method, self._path, body, self._headers, timeout_s)
+            answer = request(self._collector_url, method, self._path, body, self._headers, timeout_s, self._tls)
         except FAILURES as error:
             return str(error) or type(error).__name__
         if answer.status < 300:

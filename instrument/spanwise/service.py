@@ -30,6 +30,7 @@ from spanwise import (
     tasks,
 )
 from spanwise.admin.guard import Guard
+from spanwise.collector_tls import collector_tls
 from spanwise.configuration import INSTRUMENT_SETTINGS
 from spanwise.face import Face
 from spanwise.http import django, flask, httpx, requests, starlette, urllib3, urllib_request
@@ -216,7 +217,8 @@ class Instrumentation:
         if pages is not None:
             process, headers = pages.process, collector_headers(self.settings)
             instance_id = self.identity.instance_id
-            last_metrics.leave(url, instance_id, process.registry, process.identity_labels, headers, timeout_s)
+            tls = collector_tls(self.settings)
+            last_metrics.leave(url, instance_id, process.registry, process.identity_labels, headers, timeout_s, tls)
 
 
 def _asgi_route(route: RouteOf | None) -> Callable[[Any, str], str]:

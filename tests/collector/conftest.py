@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,8 +62,10 @@ def new_collector(tmp_path: Path) -> Iterator[CollectorFactory]:
     """A function that makes a collector in the test's folder (not started); all are killed afterwards."""
     made: list[RunningCollector] = []
 
-    def make(*flags: str, data: Path | None = None, **environ: str) -> RunningCollector:
-        running = RunningCollector(data or tmp_path / "data", *flags, environ=environ)
+    def make(
+        *flags: str, data: Path | None = None, tls: ssl.SSLContext | None = None, **environ: str
+    ) -> RunningCollector:
+        running = RunningCollector(data or tmp_path / "data", *flags, environ=environ, tls=tls)
         made.append(running)
         return running
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -42,12 +43,14 @@ class Answer:
         return json.loads(self.body)
 
 
-def fetch(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+def fetch(
+    url: str, method: str = "GET", body: bytes | None = None, tls: ssl.SSLContext | None = None, **headers: str
+) -> Answer:
     """One HTTP request; `content_type="x"` becomes the header Content-Type. Any status is an answer."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     call = urllib.request.Request(url, data=body, method=method, headers=named)
     try:
-        with urllib.request.urlopen(call, timeout=60) as response:
+        with urllib.request.urlopen(call, timeout=60, context=tls) as response:
             return Answer(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -55,10 +58,20 @@ def fetch(url: str, method: str = "GET", body: bytes | None = None, **headers: s
 
 
 class RunningCollector:
-    """`start` it, talk to it, `stop` or `kill` it. Its log is in `<data>.log`."""
+    """`start` it, talk to it, `stop` or `kill` it. Its log is in `<data>.log`.
 
-    def __init__(self, data: Path, *flags: str, environ: Mapping[str, str] | None = None) -> None:
+    `tls` is whom to trust where it speaks TLS.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *flags: str,
+        environ: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.data = data
+        self.tls = tls
         self.log_path = data.with_suffix(".log")
         self._flags = flags
         self._environ = dict(environ or {})
@@ -93,7 +106,7 @@ class RunningCollector:
         facts = wait_for(announced, START_TIMEOUT_S, "the collector's address")
         self.url, self.otlp_url, self.admin_url = facts["url"], facts["otlp_url"], facts["admin_url"]
         self.otlp_grpc = facts["otlp_grpc"]
-        wait_for(lambda: fetch(f"{self.url}/readyz").status == 200, START_TIMEOUT_S, "readiness")
+        wait_for(lambda: self.get("/readyz").status == 200, START_TIMEOUT_S, "readiness")
         return self
 
     @property
@@ -107,11 +120,15 @@ class RunningCollector:
 
     def send(self, body: bytes, **headers: str) -> Answer:
         return fetch(
-            f"{self.otlp_url}/v1/traces", "POST", body, **({"content_type": "application/x-protobuf"} | headers)
+            f"{self.otlp_url}/v1/traces",
+            "POST",
+            body,
+            self.tls,
+            **({"content_type": "application/x-protobuf"} | headers),
         )
 
     def get(self, path: str, **headers: str) -> Answer:
-        return fetch(f"{self.url}{path}", **headers)
+        return fetch(f"{self.url}{path}", tls=self.tls, **headers)
 
     def trace(self, trace_id: str) -> Any:
         """The trace, once it is there."""

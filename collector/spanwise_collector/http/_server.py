@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import waitress
 from waitress import wasyncore
 
 from spanwise_collector.http._tending import INTERVAL_S, Tending, channels_of
+from spanwise_collector.http._tls_channel import tls_channels
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -30,7 +32,10 @@ _PARTIAL_BODIES = 32
 
 
 class Server:
-    """`start`, then `stop` once. The sockets are bound already, and closed by `stop`."""
+    """`start`, then `stop` once. The sockets are bound already, and closed by `stop`.
+
+    `tls` gives the context of each new connection; None speaks plain HTTP.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Server:
         max_connections: int,
         idle_timeout_s: float,
         request_timeout_s: float,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         self._tending = Tending(max_connections, request_timeout_s, _PARTIAL_BODIES * max_body_bytes)
         self._sockets: dict[int, Any] = {}
@@ -61,7 +67,11 @@ class Server:
             channel_request_lookahead=1,
             clear_untrusted_proxy_headers=True,
             ident=None,
+            url_scheme="http" if tls is None else "https",
         )
+        if tls is not None:
+            for listener in self._listeners():
+                listener.channel_class = tls_channels(tls)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is what the metrics say
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http-server", daemon=True)
@@ -71,11 +81,14 @@ class Server:
 
     def stop(self, timeout_s: float) -> None:
         """Takes no more requests, lets those under way finish within `timeout_s`, closes all."""
-        for listener in [entry for entry in self._sockets.values() if getattr(entry, "accepting", False)]:
+        for listener in self._listeners():
             listener.accepting = False
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=timeout_s)
         self._stopping.set()
         self._thread.join(timeout_s)
+
+    def _listeners(self) -> list[Any]:
+        return [entry for entry in self._sockets.values() if getattr(entry, "accepting", False)]
 
     def _run(self) -> None:
         look_at = 0.0

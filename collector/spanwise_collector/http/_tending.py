@@ -33,6 +33,7 @@ class Tending:
         """`now` is seconds since 1970, as waitress counts."""
         self._note(channels, now)
         self._end_slow(channels, now)
+        self._end_handshakes(channels, now)
         self._make_room(channels)
 
     def _note(self, channels: Collection[Any], now: float) -> None:
@@ -58,6 +59,12 @@ class Tending:
             else:
                 continue
             total -= _received_bytes(channel)
+
+    def _end_handshakes(self, channels: Collection[Any], now: float) -> None:
+        """A TLS handshake has the time of a request."""
+        for channel in channels:
+            if getattr(channel, "handshaking", False) and now - channel.creation_time > self._request_timeout_s:
+                channel.will_close = True
 
     def _make_room(self, channels: Collection[Any]) -> None:
         if len(channels) < self._max_connections * _NEAR_LIMIT:

@@ -52,7 +52,8 @@ class GrpcPortError(Exception):
 class OtlpGrpc:
     """The server, on a thread of its own. `start`, then `stop` once.
 
-    `may` tells whether the token that a call presents, empty for none, allows it to write.
+    `may` tells whether the token that a call presents, empty for none, allows it to write. Port 0 of `address` picks a
+    free one; `port` is the one it has, once started. `credentials` are grpc.ServerCredentials; None speaks no TLS.
     """
 
     def __init__(
@@ -68,12 +69,15 @@ class OtlpGrpc:
         idle_timeout_s: float,
         max_connections: int,
         handshake_timeout_s: float,
+        credentials: Any = None,
     ) -> None:
         self._intake = intake
         self._in_flight = in_flight
         self._rate_limit = rate_limit
         self._may = may
         self._address = address
+        self._credentials = credentials
+        self.port = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="otlp-grpc")
         idle_ms = int(idle_timeout_s * 1000)
         self._options = [
@@ -123,7 +127,10 @@ class OtlpGrpc:
     async def _serve(self) -> None:
         server = grpc.aio.server(options=self._options)
         server.add_generic_rpc_handlers((_Exports(self._export),))
-        server.add_insecure_port(self._address)
+        if self._credentials is None:
+            self.port = server.add_insecure_port(self._address)
+        else:
+            self.port = server.add_secure_port(self._address, self._credentials)
         await server.start()
         self._started.set()
         await self._stopping.wait()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spanwise.admin.client import Client, ClientError
+from spanwise.collector_tls import collector_tls
 from spanwise.command import fail
 from spanwise.settings import Settings
 
@@ -16,19 +17,21 @@ _TIMEOUT_S = 60.0
 
 
 def client(settings: Settings) -> Client:
-    """Raises CommandError where the token's file cannot be read."""
+    """Raises CommandError for a token's file that cannot be read, SettingError for certificates that cannot be used."""
     token, path = settings["SPANWISE_COLLECTOR_READ_TOKEN"], settings["SPANWISE_COLLECTOR_READ_TOKEN_FILE"]
     if path and not token:
         try:
             token = next(iter(Path(path).expanduser().read_text(encoding="utf-8").split()), None)
         except (OSError, UnicodeDecodeError):
             fail(f"the token file {path} cannot be read (--token-file).")
-    return Client(settings["SPANWISE_COLLECTOR_URL"], timeout_s=_TIMEOUT_S, token=token)
+    return Client(settings["SPANWISE_COLLECTOR_URL"], timeout_s=_TIMEOUT_S, token=token, tls=collector_tls(settings))
 
 
 def in_words(error: ClientError, url: str) -> str:
     """One line: what the collector said, or that nobody answers, and what to do."""
     if not error.status:
+        if "certificate verify failed" in str(error):
+            return f"{error} Name whom to trust with --ca-file (OTEL_EXPORTER_OTLP_CERTIFICATE)."
         return f"{error} Is a collector running there? `spanwise collector` starts one; --collector names another."
     said = str(error)
     if error.status == 401:

@@ -14,4 +14,13 @@ SETTINGS: tuple[Setting, ...] = (
         "A file whose first line is that token.",
         flag="--token-file",
     ),
+    Setting(
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        PATH,
+        None,
+        "Whom to trust over https, in PEM; unset trusts whom the system trusts.",
+        flag="--ca-file",
+    ),
+    Setting("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", PATH, None, "Our own certificate, in PEM."),
+    Setting("OTEL_EXPORTER_OTLP_CLIENT_KEY", PATH, None, "The key of our own certificate, in PEM."),
 )

@@ -5,8 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode
+
+from spanwise.collector_http import connect
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class ClientError(Exception):
@@ -18,9 +23,13 @@ class ClientError(Exception):
 
 
 class Client:
-    """`token` opens what is sensitive from other machines; from this one it is not needed."""
+    """`token` opens what is sensitive from other machines; from this one it is not needed. `tls` is whom to trust over
+    https; None is whom the system trusts."""
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = 10.0, token: str | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._token = token
@@ -47,13 +56,11 @@ class Client:
 
     def _exchange(self, method: str, path: str, query: dict[str, object], accept: str) -> tuple[int, bytes]:
         """Status and body. Raises ClientError where nobody answers."""
-        parts = urlsplit(self.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         headers = {"Accept": accept, "User-Agent": "spanwise-admin"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         given = urlencode(query, doseq=True)
-        connection = kind(parts.hostname or "", parts.port, timeout=self._timeout_s)
+        connection = connect(self.url, self._timeout_s, self._tls)
         try:
             connection.request(method, f"{path}?{given}" if given else path, headers=headers)
             answer = connection.getresponse()

@@ -10,12 +10,16 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from spanwise.collector_http import FAILURES, request
 from spanwise.tracing.by_hand import use_policy
 from spanwise.tracing.policy import PolicyError, SamplingPolicy, parse_policy
 from spanwise.tracing.sampling import HeadSampling
+
+if TYPE_CHECKING:
+    import ssl
 
 _TIMEOUT_S = 3.0
 _EVERY_S = 30.0
@@ -27,8 +31,14 @@ class PolicyFetch:
     """`fetch` gives each new policy to `apply`. One that cannot be used is said once and changes nothing."""
 
     def __init__(
-        self, collector_url: str, service: str, headers: Mapping[str, str], apply: Callable[[SamplingPolicy], None]
+        self,
+        collector_url: str,
+        service: str,
+        headers: Mapping[str, str],
+        apply: Callable[[SamplingPolicy], None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self._collector_url = collector_url
         self._path = f"/api/spanwise/sampling?service={quote(service, safe='')}"
         self._headers = headers
@@ -40,7 +50,7 @@ class PolicyFetch:
         """Whether the collector has answered."""
         headers = {**self._headers, "If-None-Match": self._etag} if self._etag else self._headers
         try:
-            answer = request(self._collector_url, "GET", self._path, None, headers, _TIMEOUT_S)
+            answer = request(self._collector_url, "GET", self._path, None, headers, _TIMEOUT_S, self._tls)
         except FAILURES:
             return False  # the heartbeat, which asks the same collector, says so
         if answer.status != 200:

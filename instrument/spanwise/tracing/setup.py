@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.sdk.trace import SpanLimits
 from prometheus_client import Counter
 
 from spanwise import __version__
+from spanwise.collector_tls import FILES, context_of
 from spanwise.redaction import Redaction
-from spanwise.settings import SettingError, Settings
+from spanwise.settings import Settings
 from spanwise.tracing.exporter import ExportLimits, SpanExporter
 from spanwise.tracing.outage import Outage
 from spanwise.tracing.sampling import HeadSampling
 from spanwise.tracing.transport import FunctionTransport, HttpTransport, Transport
 
-if TYPE_CHECKING:
-    import ssl
-
 # Takes one encoded ExportTraceServiceRequest in place of HTTP.
 Export = Callable[[bytes], None]
 _LEVELS = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL", "NONE": "CRITICAL"}
-_CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY = "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"
 
 
 def span_limits(settings: Settings) -> SpanLimits:
@@ -98,7 +95,7 @@ def transport_from(settings: Settings, export: Export | None) -> Transport | Non
         {**collector_headers(settings), **(settings["OTEL_EXPORTER_OTLP_TRACES_HEADERS"] or {})},
         compress=_of_traces(settings, "COMPRESSION") == "gzip",
         user_agent=f"spanwise/{__version__}",
-        tls=_tls(settings),
+        tls=context_of(*(_of_traces(settings, what) for what in FILES)),
     )
 
 
@@ -126,24 +123,3 @@ def _of_traces(settings: Settings, what: str) -> Any:
     """The variable for spans alone beats the general one."""
     own = settings[f"OTEL_EXPORTER_OTLP_TRACES_{what}"]
     return own if own is not None else settings[f"OTEL_EXPORTER_OTLP_{what}"]
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    """The certificates that are to be trusted and shown, None for the system's."""
-    trusted, shown, key = (_of_traces(settings, what) for what in (_CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY))
-    if trusted is None and shown is None and key is None:
-        return None
-    import ssl  # only where it is asked for
-
-    if key is not None and shown is None:
-        raise SettingError("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set: a client key needs its certificate.")
-    try:
-        context = ssl.create_default_context(cafile=trusted)
-        if shown is not None:
-            context.load_cert_chain(shown, key, password=lambda: b"")  # nobody is there to be asked for one
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-        named = ", ".join(path for path in (trusted, shown, key) if path)
-        variables = "OTEL_EXPORTER_OTLP_CERTIFICATE, ..._CLIENT_CERTIFICATE or ..._CLIENT_KEY"
-        raise SettingError(f"{variables} cannot be used: {reason} ({named}).") from None
-    return context

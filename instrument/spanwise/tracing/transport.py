@@ -7,15 +7,19 @@ else is final. (opentelemetry-proto, docs/specification.md, "OTLP/HTTP Response"
 from __future__ import annotations
 
 import http.client
-import ssl
 import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from math import isnan
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
+
+from spanwise.collector_http import connect
+
+if TYPE_CHECKING:
+    import ssl
 
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _MAX_ANSWER_BYTES = 64 * 1024
@@ -56,10 +60,8 @@ class HttpTransport:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         parts = urlsplit(url)
-        self._host = parts.hostname or ""
-        self._port = parts.port
-        self._tls = parts.scheme == "https"
-        self._tls_context = tls
+        self._url = url
+        self._tls = tls
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._compress = compress
         self._headers = {"Content-Type": "application/x-protobuf", "User-Agent": user_agent, **headers}
@@ -77,7 +79,7 @@ class HttpTransport:
 
     def _try(self, payload: bytes, timeout_s: float) -> Sent:
         try:
-            connection = self._connection or self._connect(timeout_s)
+            connection = self._connection or connect(self._url, timeout_s, self._tls)
             self._connection = connection
             connection.timeout = timeout_s
             if connection.sock is not None:
@@ -94,12 +96,6 @@ class HttpTransport:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             return Sent(False, retry=True, reason=str(error) or type(error).__name__)
-
-    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
-        if self._tls:
-            context = self._tls_context or ssl.create_default_context()
-            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=context)
-        return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
