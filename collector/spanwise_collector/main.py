@@ -52,8 +52,8 @@ from spanwise_collector.registry import Registration, Registry, SamplingPolicies
 from spanwise_collector.span_metrics import SpanMetrics
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import ClientPool, Linker, NewerSchemaError, Retention, Store, StoreError
-from spanwise_collector.traceql import TraceQL
 from spanwise_collector.tls import TlsError, tls_from
+from spanwise_collector.traceql import TraceQL
 
 log = logging.getLogger("spanwise_collector")
 
@@ -129,13 +129,13 @@ class Collector:
             with self._step("data folder"):
                 self._folder.open()
                 self._stops.append(("data folder", self._folder.close))
+            with self._step("certificates"):
+                self._tls = tls_from(self._settings)
             with self._step("ports"):
                 main_port, otlp_port = self._bind()
             with self._step("spool"):
                 self._open_spool()
             with self._step("parts"):
-            with self._step("certificates"):
-                self._tls = tls_from(self._settings)
                 self._make_parts()
             with self._step("own instrumentation"):
                 self._instrument()
@@ -314,6 +314,7 @@ class Collector:
             max_connections=settings["SPANWISE_COLLECTOR_MAX_CONNECTIONS"],
             idle_timeout_s=settings["SPANWISE_COLLECTOR_IDLE_TIMEOUT"],
             request_timeout_s=settings["SPANWISE_COLLECTOR_REQUEST_TIMEOUT"],
+            tls=self._tls.context if self._tls else None,
         )
         server.start()
         self._stops.append(("HTTP", lambda: server.stop(_STOP_HTTP_S)))
@@ -340,13 +341,15 @@ class Collector:
             idle_timeout_s=settings["SPANWISE_COLLECTOR_IDLE_TIMEOUT"],
             max_connections=settings["SPANWISE_COLLECTOR_MAX_CONNECTIONS"],
             handshake_timeout_s=settings["SPANWISE_COLLECTOR_REQUEST_TIMEOUT"],
+            credentials=self._tls.grpc_credentials() if self._tls else None,
         )
         try:
             server.start()
         except GrpcPortError as error:
             fail(f"OTLP/gRPC cannot listen on {self._grpc_address}: {error}: choose another port with --grpc-port")
+        host = self._grpc_address.rpartition(":")[0]
+        self._grpc_address = f"{'https://' if self._tls else ''}{host}:{server.port}"
         self._stops.append(("OTLP/gRPC", lambda: server.stop(_STOP_GRPC_S)))
-            tls=self._tls.context if self._tls else None,
 
     def _open_store(self, stopping: threading.Event) -> None:
         """Opens the store; a server that is away is tried again until it answers, while the spool takes what comes."""
@@ -373,14 +376,11 @@ class Collector:
 def void(_: object) -> None:
     """What an exporter's function returns."""
 
-            credentials=self._tls.grpc_credentials() if self._tls else None,
 
 def _tokens(settings: Settings) -> tuple[Tokens, Tokens]:
     """Those for reading and writing. Raises CommandError when they cannot be read, or when the address needs them."""
     try:
         read, write = (
-        host = self._grpc_address.rpartition(":")[0]
-        self._grpc_address = f"{'https://' if self._tls else ''}{host}:{server.port}"
             Tokens(
                 settings[f"SPANWISE_COLLECTOR_{kind}_TOKEN"],
                 Path(path).expanduser() if (path := settings[f"SPANWISE_COLLECTOR_{kind}_TOKEN_FILE"]) else None,
