@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from werkzeug.datastructures import MultiDict
 
@@ -20,11 +20,21 @@ from spanwise_collector.query import (
     some,
     unix_ns,
 )
+from spanwise_collector.query.filter import Comparison, Intrinsic, Operator, condition
 
 DEFAULT_LIMIT = 100
 _LOOKBACK_NS = 2 * 86_400 * 10**9
 _LONGEST_NS = 2**63 - 1
 _PART = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h)")
+# Tags that our answers have and that were never sent as attributes: a click on one must find its span.
+_MADE = {
+    "otel.status_description": Intrinsic.STATUS_MESSAGE,
+    "otel.scope.name": Intrinsic.SCOPE_NAME,
+    "otel.scope.version": Intrinsic.SCOPE_VERSION,
+    "w3c.tracestate": Intrinsic.TRACE_STATE,
+}
+_STATUSES = {"OK": "ok", "ERROR": "error"}
+_KINDS = frozenset({"server", "client", "producer", "consumer"})
 _UNIT_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
@@ -119,4 +129,15 @@ def _tag(binder: Binder, key: str, value: str) -> Condition:
     if key == "error" and value == "true":
         return binder.piece("has_error")
     bound_key, bound_value = binder.bind(key, "String"), binder.bind(value, "String")
-    return some(binder.piece(piece, key=bound_key, value=bound_value) for piece in ("attribute_is", "resource_is"))
+    places = [binder.piece(piece, key=bound_key, value=bound_value) for piece in ("attribute_is", "resource_is")]
+    return some([*places, *(condition(one, binder) for one in _made(key, value))])
+
+
+def _made(key: str, value: str) -> Iterator[Comparison]:
+    """The field that a tag was made of, if it was."""
+    if key == "span.kind" and value in _KINDS:
+        yield Comparison(Intrinsic.KIND, Operator.EQUAL, value)
+    elif key == "otel.status_code" and value in _STATUSES:
+        yield Comparison(Intrinsic.STATUS, Operator.EQUAL, _STATUSES[value])
+    elif key in _MADE and value:
+        yield Comparison(_MADE[key], Operator.EQUAL, value)

@@ -13,12 +13,17 @@ from spanwise_collector.query import (
     Search,
     every,
     integer,
+    some,
     unix_ns,
 )
+from spanwise_collector.query.filter import Comparison, Intrinsic, Operator, condition
 
 DEFAULT_LIMIT = 10
 DEFAULT_LOOKBACK_MS = 86_400_000
 _LONGEST_NS = 2**63 - 1
+# Tags that our answers have and that were never sent as attributes.
+_STATUS_CODE, _SCOPE_NAME = "otel.status_code", "otel.scope.name"
+_STATUSES = {"OK": "ok", "ERROR": "error"}
 
 
 def window_ns(arguments: Mapping[str, str], lookback_ms: int = DEFAULT_LOOKBACK_MS) -> tuple[int, int]:
@@ -76,8 +81,19 @@ def _annotation(binder: Binder, part: str) -> Condition:
         return _tag(binder, key.strip(), value.strip())
     if key == "error":
         return binder.piece("has_error")
-    return binder.piece("has_attribute", whole=True, key=binder.bind(key, "String"))
+    made = {_STATUS_CODE: Intrinsic.STATUS, _SCOPE_NAME: Intrinsic.SCOPE_NAME}.get(key)
+    return some(
+        [
+            binder.piece("has_attribute", whole=True, key=binder.bind(key, "String")),
+            *([condition(Comparison(made, Operator.EXISTS, None), binder)] if made is not None else []),
+        ]
+    )
 
 
 def _tag(binder: Binder, key: str, value: str) -> Condition:
-    return binder.piece("attribute_is", key=binder.bind(key, "String"), value=binder.bind(value, "String"))
+    sent = binder.piece("attribute_is", key=binder.bind(key, "String"), value=binder.bind(value, "String"))
+    if key == _STATUS_CODE and value in _STATUSES:
+        return some([sent, condition(Comparison(Intrinsic.STATUS, Operator.EQUAL, _STATUSES[value]), binder)])
+    if key == _SCOPE_NAME and value:
+        return some([sent, condition(Comparison(Intrinsic.SCOPE_NAME, Operator.EQUAL, value), binder)])
+    return sent

@@ -1,7 +1,8 @@
 """A stored span as Zipkin's v2 JSON: the way of `intake/zipkin` backwards.
 
 Zipkin's API asks for integers in microseconds (timestamp is never 0, a duration is at least 1), ids in lower-case
-hexadecimal and tags that are strings; see zipkin2-api.yaml.
+hexadecimal and tags that are strings; see zipkin2-api.yaml. A status is written as OpenTelemetry's exporters to Zipkin
+do it.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ def _endpoint(service: str, values: dict[str, Any], keys: tuple[str, str, str]) 
 def _tags(span: Json) -> dict[str, str]:
     tags = {item["key"]: _text(item["value"]) for item in span["attributes"] if item["key"] not in _HIDDEN}
     status = span["status"]
+    # A failed span that came with the tag is one of Zipkin's: it is given back as it was.
+    if status["code"] != "unset" and not (status["code"] == "error" and "error" in tags):
+        tags.setdefault("otel.status_code", status["code"].upper())
     if status["code"] == "error":
         tags.setdefault("error", status["message"] or "true")
     if span["scope"]["name"]:
