@@ -8,7 +8,7 @@ DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench-boards bench-queries help setup debian demo test test-faults check format docs build bench-overhead bench-admin bench-tail bench-import bench-start bench-intake bench-hostile soak clean
+.PHONY: bench-boards bench-queries help setup debian demo test test-clients test-faults check format docs build bench-overhead bench-admin bench-tail bench-import bench-start bench-intake bench-hostile soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test: $(STAMP) debian ## all tests but the slow fault tests
 
 test-faults: $(STAMP) debian ## the slow fault tests
 	@$(PYTEST) -m faults; code=$$?; [ $$code -eq 5 ] && exit 0 || exit $$code
+
+test-clients: $(STAMP) ## other projects' own clients (Go) against a started collector
+	@$(BIN)/python -m tests.clients.run
 
 check: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff format --check .
