@@ -47,6 +47,7 @@ from spanwise_collector.intake import (
     zipkin,
 )
 from spanwise_collector.keeping import Keeping
+from spanwise_collector.process import replace_process
 from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
 from spanwise_collector.span_metrics import SpanMetrics
@@ -65,6 +66,10 @@ _STOP_INSTRUMENTATION_S = 0.5
 _STOP_FEEDER_S = 1.0
 _STOP_AT_LAST_S = 4.5
 _REOPEN_S = 2.0
+# A collector whose engine dies each time does not start again and again without a rest.
+_START_AGAIN_AFTER_S = 5.0
+# A step of starting or stopping that takes so long is told without asking.
+_SLOW_STEP_S = 0.5
 _OPEN_FILES = 65_536
 # A wait without limit may sleep through a signal that comes just before it begins, or to a thread of the engine.
 _LOOK_S = 0.5
@@ -74,6 +79,7 @@ def run(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit code. Raises CommandError when it cannot start."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     stopping = threading.Event()
+    working_directory = Path.cwd()  # the engine changes it
 
     def stop(number: int, frame: FrameType | None) -> None:
         if stopping.is_set():
@@ -90,7 +96,8 @@ def run(settings: Settings) -> int:
         collector.stop()
         raise
     while not stopping.wait(_LOOK_S):
-        pass
+        if collector.must_start_again():
+            collector.start_again(stopping, working_directory)
     threading.Thread(target=_stop_at_last, name="stop-at-last", daemon=True).start()
     if not collector.stop():
         # A thread inside the engine would crash the process as it ends; what it was doing is done again.
@@ -167,11 +174,39 @@ class Collector:
         began = time.perf_counter()
         for name, stop in reversed(self._stops):
             try:
-                stop()
+                with self._step(f"stopping {name}"):
+                    stop()
             except Exception:
                 log.exception("%s did not stop cleanly", name)
         log.info("stopped in %.2f s", time.perf_counter() - began)
         return not self._store_is_busy()
+
+    def must_start_again(self) -> bool:
+        """Whether the engine is dead, and another one would find its folder."""
+        age_s = time.perf_counter() - self._began
+        return self._store.dead and age_s >= _START_AGAIN_AFTER_S and self._store.is_writable()
+
+    def start_again(self, stopping: threading.Event, working_directory: Path) -> NoReturn:
+        """In this process, on the same ports; what was acknowledged and is not stored yet is in the spool."""
+        log.error("the store's engine has died and answers nothing any more: the collector starts again")
+        ports = {
+            "--port": self._url,
+            "--otlp-port": self._otlp_url,
+            "--grpc-port": self._grpc_address,
+            "--admin-port": self._instrumentation.admin_url,
+        }
+        flags = [f"{flag}={address.rpartition(':')[2]}" for flag, address in ports.items() if address is not None]
+
+        def replace() -> NoReturn:
+            if stopping.is_set():
+                os._exit(0)
+            replace_process(working_directory, flags)
+
+        at_last = threading.Timer(_STOP_AT_LAST_S, replace)
+        at_last.daemon = True
+        at_last.start()
+        self.stop()
+        replace()
 
     def _close_store(self) -> None:
         if self._store_is_busy():
@@ -370,7 +405,8 @@ class Collector:
     def _step(self, name: str) -> Iterator[None]:
         began = time.perf_counter()
         yield
-        log.debug("%s in %.0f ms", name, (time.perf_counter() - began) * 1000)
+        took_s = time.perf_counter() - began
+        log.log(logging.INFO if took_s >= _SLOW_STEP_S else logging.DEBUG, "%s in %.0f ms", name, took_s * 1000)
 
 
 def void(_: object) -> None:

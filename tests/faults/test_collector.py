@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 KILLS = 20
 _SHIM = Path(__file__).parent / "full_disk"
 _CLOCK = Path(__file__).parent / "turned_clock"
+_DEAD = Path(__file__).parent / "dead_engine"
 
 
 def waiting_bytes(running: RunningCollector) -> float:
@@ -33,6 +34,11 @@ def waiting_bytes(running: RunningCollector) -> float:
     return next(
         float(line.rpartition(" ")[2]) for line in lines if line.startswith("spanwise_collector_spool_waiting_bytes")
     )
+
+
+def with_shim(shim: Path) -> str:
+    """The PYTHONPATH that loads it first."""
+    return os.pathsep.join(filter(None, (str(shim), os.environ.get("PYTHONPATH"))))
 
 
 def drain(running: RunningCollector) -> None:
@@ -93,8 +99,7 @@ def pretended_disk(folder: Path) -> Iterator[Disk]:
     """A shim in the collector lets every write to a file of its own fail while a marker exists; for any user."""
     folder.mkdir()
     marker = folder / "full"
-    path = os.pathsep.join(filter(None, (str(_SHIM), os.environ.get("PYTHONPATH"))))
-    yield Disk(folder, marker.touch, marker.unlink, {"PYTHONPATH": path, "FULL_DISK_WHILE": str(marker)})
+    yield Disk(folder, marker.touch, marker.unlink, {"PYTHONPATH": with_shim(_SHIM), "FULL_DISK_WHILE": str(marker)})
 
 
 DISKS = [pretended_disk, *([mounted_disk] if os.geteuid() == 0 else [])]
@@ -140,17 +145,45 @@ def test_a_store_folder_that_goes_away_and_comes_back(new_collector: CollectorFa
     assert len(load) > before, "spans are still acknowledged: the spool takes them"
     store.unlink()
     (running.data / "elsewhere").rename(store)
-    wait_for(lambda: fetch(f"{running.url}/readyz").status == 200, 60, "readiness")
+    wait_for(lambda: _is_ready(running), 60, "readiness")
     load.stop()
     drain(running)
     assert running.stop() == 0
-    assert "the store takes spans again" in running.log
+    # The engine may have died of it: then the collector has started again.
+    assert "the store takes spans again" in running.log or "the collector starts again" in running.log
+    assert_exactly_once(running.data, load)
+
+
+def test_a_dead_engine_makes_the_collector_start_again_on_the_same_ports(
+    new_collector: CollectorFactory, load: Load, tmp_path: Path
+) -> None:
+    marker = tmp_path / "dead"
+    running = new_collector(PYTHONPATH=with_shim(_DEAD), DEAD_ENGINE_FROM=str(marker)).start()
+    load.aim(running.otlp_url)
+    wait_for(lambda: len(load) > 200, 30, "acknowledgements")
+    marker.touch()
+    wait_for(lambda: not marker.exists(), 60, "a new process")
+    before = len(load)
+    wait_for(lambda: len(load) > before + 200, 60, "acknowledgements by the new process")
+    wait_for(lambda: _is_ready(running), 60, "readiness")
+    load.stop()
+    drain(running)
+    assert running.stop() == 0
+    assert running.log.count("ready in ") == 2
+    assert "the collector starts again" in running.log
     assert_exactly_once(running.data, load)
 
 
 def _not_ready(running: RunningCollector) -> str:
     answer = fetch(f"{running.url}/readyz")
     return answer.body.decode() if answer.status == 503 else ""
+
+
+def _is_ready(running: RunningCollector) -> bool:
+    """Also while it starts again, and nobody answers."""
+    with contextlib.suppress(OSError):
+        return fetch(f"{running.url}/readyz").status == 200
+    return False
 
 
 def span_ids(payload: bytes | bytearray) -> set[str]:
@@ -220,8 +253,7 @@ def test_the_collectors_own_clock_goes_back_an_hour(
     new_collector: CollectorFactory, load: Load, tmp_path: Path
 ) -> None:
     marker = tmp_path / "turned back"
-    path = os.pathsep.join(filter(None, (str(_CLOCK), os.environ.get("PYTHONPATH"))))
-    running = new_collector(PYTHONPATH=path, TURNED_BACK_WHILE=str(marker), TURNED_BACK_S="3600").start()
+    running = new_collector(PYTHONPATH=with_shim(_CLOCK), TURNED_BACK_WHILE=str(marker), TURNED_BACK_S="3600").start()
 
     def goes_on() -> None:
         load.aim(running.otlp_url)

@@ -96,6 +96,7 @@ class Linker:
             try:
                 self._link_what_is_due()
             except Exception as error:
+                self._store.note(error)
                 log.warning("dependency edges could not be linked, and will be tried again: %s", str(error)[:300])
             rest_s = max(_INTERVAL_S, (time.monotonic() - began) * _REST_FACTOR)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,10 @@ EMBEDDED = "chdb"
 SERVER = "clickhouse"
 _DATABASE = "spanwise"
 _DATABASE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What every query gets from an embedded engine one of whose threads died, as it does when a file that it wants to take
+# away cannot be taken away: ClickHouse's ABORTED, which a query that was stopped gets too, with these words.
+_ABORTED = 236
+_FATAL = "due to a fatal error"
 
 
 class StoreError(Exception):
@@ -51,6 +56,7 @@ class Store:
         self._module: Any = None
         self.is_open = False
         self.why_not_open = "it is being opened; ask again in a moment"
+        self.dead = False  # the embedded engine will answer nothing any more in this process
 
     def open(self) -> None:
         """Connects, and brings the schema to this version.
@@ -86,8 +92,21 @@ class Store:
             raise NotOpenError(f"the store is not open: {self.why_not_open}")
         return self._module.get_client(**self._arguments, database=self.database)
 
+    def note(self, error: BaseException) -> None:
+        """Whoever asks regularly tells what it failed with: it may be the engine's death."""
+        if self.embedded and getattr(error, "code", None) == _ABORTED and _FATAL in str(error):
+            self.dead = True
+
+    def is_writable(self) -> bool:
+        """Whether the embedded engine's folder is there and takes files."""
+        try:
+            with tempfile.TemporaryFile(dir=self._arguments["path"]):
+                return True
+        except OSError:
+            return False
+
     def close(self) -> None:
         self.is_open = False
-        if self._keeper is not None:
+        if self._keeper is not None and not self.dead:
             self._keeper.close()
             self._keeper = None
