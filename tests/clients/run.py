@@ -1,4 +1,4 @@
-"""Builds the official clients of this folder (Go), runs them against a started collector, and ends with their exit code.
+"""Builds the official clients of this folder (Go), runs them against a collector, and ends with their exit code.
 
 Not in `make test`: it needs Go, and its first run downloads the clients. `make test-clients`.
 """

@@ -123,3 +123,8 @@ def test_bodies_that_are_none(body: bytes) -> None:
 def test_ids_that_may_not_be(instance_id: str) -> None:
     with pytest.raises(RegistrationError):
         check_id(instance_id)
+
+
+def test_a_body_nested_too_deep_is_no_json() -> None:
+    with pytest.raises(RegistrationError, match="not JSON"):
+        parse(b"[" * 4000)

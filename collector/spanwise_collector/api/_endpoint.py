@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -21,20 +21,22 @@ from spanwise_collector.store import current
 
 SQL = flag("sql", "Whether the answer also has the text of the queries that ran for it.")
 _ATTRIBUTE = "spanwise_endpoint"
+View = TypeVar("View", bound=Callable[..., Any])
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`answer` is the TypedDict of the answer, or the media type of one that is not JSON; `others` says, by status,
-    what else may be answered.
+    """`answer` is the TypedDict of the answer, or the media type of one that is not JSON; None is a 204. `body` is the
+    same of what is sent. `others` says, by status, what else may be answered.
     """
 
     summary: str
     description: str
-    answer: type | str
+    answer: type | str | None
     parameters: tuple[Parameter, ...] = ()
     others: Mapping[int, str] = field(default_factory=dict)
+    body: type | str | None = None
 
 
 class NotFoundError(Exception):
@@ -53,8 +55,7 @@ def endpoint(
     """Registers a function `(given, **path_parameters) -> answer`; its docstring is the description."""
 
     def register(function: Callable[..., Json | Response]) -> Callable[..., Json | Response]:
-        summary, _, description = inspect.cleandoc(function.__doc__ or "").partition("\n")
-        described = Endpoint(summary, description.strip(), answer, (*parameters, SQL), others or {})
+        described = Endpoint(*_words(function), answer, (*parameters, SQL), others or {})
 
         def view(**path_parameters: str) -> ResponseReturnValue:
             given = read(described.parameters, request.args)
@@ -68,9 +69,32 @@ def endpoint(
     return register
 
 
-def described(app: Flask, name: str) -> Endpoint | None:
-    """What the view of this name was declared with."""
-    found: Endpoint | None = getattr(app.view_functions[name], _ATTRIBUTE, None)
+def declared(
+    *,
+    answer: type | str | None,
+    parameters: Sequence[Parameter] = (),
+    others: Mapping[int, str] | None = None,
+    body: type | str | None = None,
+) -> Callable[[View], View]:
+    """For a view that reads its request itself: says in the OpenAPI document what it takes and answers."""
+
+    def register(view: View) -> View:
+        made = Endpoint(*_words(view), answer, tuple(parameters), others or {}, body)
+        setattr(view, _ATTRIBUTE, made)
+        return view
+
+    return register
+
+
+def _words(function: Callable[..., Any]) -> tuple[str, str]:
+    """`(summary, description)` out of a docstring."""
+    summary, _, description = inspect.cleandoc(function.__doc__ or "").partition("\n")
+    return summary, description.strip()
+
+
+def described(app: Flask, name: str) -> Endpoint:
+    """What the view of this name was declared with. Raises AttributeError for one that was not."""
+    found: Endpoint = getattr(app.view_functions[name], _ATTRIBUTE)
     return found
 
 

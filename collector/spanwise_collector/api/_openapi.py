@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Literal, Union, get_args, get_origin
 
 from flask import Blueprint, Flask, Response, current_app
@@ -14,7 +15,7 @@ from werkzeug.routing import Rule
 import spanwise
 from spanwise_collector.api import _shapes
 from spanwise_collector.api._access import access
-from spanwise_collector.api._endpoint import Endpoint, described, json_of, with_etag
+from spanwise_collector.api._endpoint import declared, described, json_of, with_etag
 from spanwise_collector.api._parameters import Parameter
 from spanwise_collector.http import Access
 
@@ -40,6 +41,7 @@ _ERRORS = {
 
 
 @blueprint.get("/openapi.json")
+@declared(answer=_JSON, others={304: "It is what `If-None-Match` says."})
 def openapi() -> Response:
     """This document."""
     body = json_of(document(current_app))
@@ -80,7 +82,7 @@ def _routes(app: Flask) -> Iterator[tuple[Rule, str]]:
 
 
 def _operation(app: Flask, rule: Rule, method: str, schemas: dict[str, Any]) -> dict[str, Any]:
-    found = described(app, rule.endpoint) or _undeclared(app, rule)
+    found = described(app, rule.endpoint)
     places = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PLACE.findall(rule.rule)
@@ -90,19 +92,13 @@ def _operation(app: Flask, rule: Rule, method: str, schemas: dict[str, Any]) -> 
         "summary": found.summary,
         **({"description": found.description} if found.description else {}),
         "parameters": [*places, *(_parameter(parameter) for parameter in found.parameters)],
+        **({"requestBody": {"required": True, "content": _content(found.body, schemas)}} if found.body else {}),
         "responses": {
-            "200": _answer(found.answer, schemas),
-            **{str(status): _error(text) for status, text in (_ERRORS | dict(found.others)).items()},
+            **_answer(found.answer, schemas),
+            **{str(status): _error(status, text) for status, text in (_ERRORS | dict(found.others)).items()},
         },
         "security": _security(access(method, rule.rule)),
     }
-
-
-def _undeclared(app: Flask, rule: Rule) -> Endpoint:
-    """Of a route that reads its request itself: what its function says of it."""
-    function = app.view_functions[rule.endpoint]
-    summary = (function.__doc__ or f"{rule.endpoint.partition('.')[2].replace('_', ' ')}.").strip().partition("\n")[0]
-    return Endpoint(summary, "See docs/collector-api.md.", _JSON)
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -115,16 +111,20 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(answer: type | str, schemas: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(answer, str):
-        return {"description": "The answer.", "content": {answer: {}}}
-    return {
-        "description": (answer.__doc__ or "The answer.").strip(),
-        "content": {_JSON: {"schema": _schema(answer, schemas)}},
-    }
+def _answer(answer: type | str | None, schemas: dict[str, Any]) -> dict[str, Any]:
+    if answer is None:
+        return {"204": {"description": "It is done."}}
+    text = "The answer." if isinstance(answer, str) else (answer.__doc__ or "The answer.").strip()
+    return {"200": {"description": text, "content": _content(answer, schemas)}}
 
 
-def _error(text: str) -> dict[str, Any]:
+def _content(of: type | str, schemas: dict[str, Any]) -> dict[str, Any]:
+    return {of: {}} if isinstance(of, str) else {_JSON: {"schema": _schema(of, schemas)}}
+
+
+def _error(status: int, text: str) -> dict[str, Any]:
+    if status == HTTPStatus.NOT_MODIFIED:
+        return {"description": text}
     return {"description": text, "content": {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}}
 
 

@@ -6,6 +6,9 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from spanwise.exposition import OPENMETRICS_CONTENT_TYPE
+from spanwise_collector.api import _shapes
+from spanwise_collector.api._endpoint import declared
+from spanwise_collector.api._parameters import choice, text
 from spanwise_collector.api._services import services
 from spanwise_collector.http import TOKEN_KEY, digest
 from spanwise_collector.query import BadSearchError
@@ -21,9 +24,16 @@ from spanwise_collector.registry import (
 
 blueprint = Blueprint("registry", __name__)
 
+_OPENMETRICS = OPENMETRICS_CONTENT_TYPE.partition(";")[0]
+_SERVICE = text("service", "Whose policy; required to set one.")
+_ANOTHER_S = {403: "Another token set this; only that one may change it, or the host, origin or token is not allowed."}
+_CHANGED = _ANOTHER_S | {412: "It is not the policy that `If-Match` names."}
+
 
 @blueprint.put("/api/spanwise/instances/<instance_id>")
+@declared(answer=None, body=_shapes.Registration, others=_ANOTHER_S)
 def heartbeat(instance_id: str) -> ResponseReturnValue:
+    """A heartbeat: an instance says that it is alive, and where."""
     # One byte more than allowed is read, so that a body that is too long is seen as such.
     registration = parse(request.stream.read(MAX_BODY_BYTES + 1))
     services().registry.put(instance_id, registration, _owner())
@@ -31,13 +41,17 @@ def heartbeat(instance_id: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/api/spanwise/instances/<instance_id>")
+@declared(answer=None, others=_ANOTHER_S)
 def goodbye(instance_id: str) -> ResponseReturnValue:
+    """An instance says goodbye; also one that is not there."""
     services().registry.delete(instance_id, _owner())
     return "", 204
 
 
 @blueprint.get("/api/spanwise/instances")
+@declared(answer=_shapes.Instances, parameters=[choice("state", "Which of them.", STATES)])
 def instances() -> ResponseReturnValue:
+    """The instances that are alive, or were within an hour."""
     state = request.args.get("state", STATES[0])
     if state not in STATES:
         raise BadSearchError(f"state={state[:100]!r} is not one of {', '.join(STATES)}")
@@ -52,14 +66,18 @@ def prometheus() -> ResponseReturnValue:
 
 
 @blueprint.post(SNAPSHOT_PATH)
+@declared(answer=None, body=_OPENMETRICS, parameters=[text("instance", "Whose; required.")], others=_ANOTHER_S)
 def leave_snapshot() -> ResponseReturnValue:
+    """A job that ends leaves its last metrics, as OpenMetrics text."""
     body = request.stream.read(MAX_SNAPSHOT_BYTES + 1)
     services().snapshots.put(request.args.get("instance", ""), body, _owner())
     return "", 204
 
 
 @blueprint.get(f"{SNAPSHOT_PATH}/<key>")
+@declared(answer=_OPENMETRICS, others={404: "There is none, or it was kept for its hour."})
 def snapshot(key: str) -> ResponseReturnValue:
+    """The last metrics of a job, as they came."""
     text = services().snapshots.text(key)
     if text is None:
         return jsonify(error="there is no such snapshot, or it was kept for its hour"), 404
@@ -67,7 +85,9 @@ def snapshot(key: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/api/spanwise/sampling")
+@declared(answer=_shapes.SamplingPolicy, parameters=[_SERVICE], others={304: "It is what `If-None-Match` says."})
 def sampling() -> ResponseReturnValue:
+    """A service's sampling policy, or the default."""
     policies = services().sampling
     policy = policies.policy(request.args.get("service", ""))
     response = jsonify(policy)
@@ -76,7 +96,9 @@ def sampling() -> ResponseReturnValue:
 
 
 @blueprint.put("/api/spanwise/sampling")
+@declared(answer=_shapes.SamplingPolicy, body=_shapes.GivenSamplingPolicy, parameters=[_SERVICE], others=_CHANGED)
 def set_sampling() -> ResponseReturnValue:
+    """Set a service's sampling policy, until it is taken back."""
     body = request.stream.read(MAX_POLICY_BYTES + 1)
     policy = services().sampling.set(request.args.get("service", ""), body, _owner(), _if_match())
     response = jsonify(policy)
@@ -85,13 +107,17 @@ def set_sampling() -> ResponseReturnValue:
 
 
 @blueprint.delete("/api/spanwise/sampling")
+@declared(answer=None, parameters=[_SERVICE], others=_CHANGED)
 def unset_sampling() -> ResponseReturnValue:
+    """Take back what was set."""
     services().sampling.unset(request.args.get("service", ""), _owner(), _if_match())
     return "", 204
 
 
 @blueprint.get("/api/spanwise/sampling/policies")
+@declared(answer=_shapes.SamplingPolicies)
 def sampling_policies() -> ResponseReturnValue:
+    """All sampling policies, and who set them."""
     return jsonify(services().sampling.all())
 
 

@@ -302,6 +302,76 @@ class Kept(Answer):
     span_count: int
 
 
+class Registration(TypedDict):
+    """What an instance says of itself: `metrics` is `host:port/path`, `admin_url` an http(s) address."""
+
+    identity: dict[str, str]
+    metrics: NotRequired[str | None]
+    admin_url: NotRequired[str | None]
+
+
+class Instance(TypedDict):
+    """`gone_unix_nano` is null for the living."""
+
+    id: str
+    state: Literal["alive", "gone"]
+    identity: dict[str, str]
+    metrics: str | None
+    admin_url: str | None
+    first_seen_unix_nano: str
+    last_seen_unix_nano: str
+    gone_unix_nano: str | None
+
+
+class Instances(TypedDict):
+    """Instances by service name and id, the living first."""
+
+    instances: list[Instance]
+
+
+class RouteSampling(TypedDict):
+    """`rate` null is the service's; the bounds are sampled traces a second, null for none."""
+
+    route: str
+    rate: float | None
+    max_per_second: float | None
+    min_per_second: float | None
+
+
+class SamplingPolicy(TypedDict):
+    """`rate` is the share of requests that is sampled, null for the service's own."""
+
+    rate: float | None
+    routes: list[RouteSampling]
+
+
+class GivenRouteSampling(TypedDict):
+    route: str
+    rate: NotRequired[float | None]
+    max_per_second: NotRequired[float | None]
+    min_per_second: NotRequired[float | None]
+
+
+class GivenSamplingPolicy(TypedDict):
+    """What is null may be left out."""
+
+    rate: NotRequired[float | None]
+    routes: NotRequired[list[GivenRouteSampling]]
+
+
+class ServiceSampling(SamplingPolicy):
+    """A service's policy, and whether it was set over HTTP or stands in the file."""
+
+    set_by: Literal["api", "file"]
+
+
+class SamplingPolicies(TypedDict):
+    """All policies; `default` is of services that have none."""
+
+    default: SamplingPolicy
+    services: dict[str, ServiceSampling]
+
+
 class Error(TypedDict):
     """What happened, and what to do."""
 

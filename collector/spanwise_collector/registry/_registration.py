@@ -48,7 +48,7 @@ def parse(body: bytes) -> Registration:
         raise RegistrationError(f"a registration may have {MAX_BODY_BYTES} bytes")
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RegistrationError("the body is not JSON") from None
     if not isinstance(document, dict):
         raise RegistrationError("the body is not a JSON object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One query that ran. `sql` has the names of bound parameters (`{start:Int64}`), never their values."""
+    """One query, or statement, that ran. `sql` has names of bound parameters (`{start:Int64}`), never their values."""
 
     name: str
     sql: str
@@ -42,3 +43,13 @@ def asking(on_behalf_of: Asking) -> Iterator[Asking]:
         yield on_behalf_of
     finally:
         _CURRENT.reset(token)
+
+
+@contextmanager
+def noted(name: str, sql: str, row_count: int = 0) -> Iterator[None]:
+    """What runs meanwhile is noted with this thread's request, if it is at one."""
+    began = time.perf_counter()
+    yield
+    on_behalf_of = current()
+    if on_behalf_of is not None:
+        on_behalf_of.ran.append(Ran(name, sql, time.perf_counter() - began, row_count))

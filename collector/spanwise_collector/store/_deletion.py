@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from spanwise_collector.store._asking import noted
 from spanwise_collector.store._trace_id import checked
 
 _FOLDER = Path(__file__).parent / "deletion"
@@ -36,8 +37,11 @@ def unpin_trace(client: Any, trace_id: str) -> int:
 
 def _delete(client: Any, trace_id: str, tables: Sequence[str], count: str) -> int:
     parameters = {"trace_id": checked(trace_id)}
-    found = client.query((_FOLDER / f"{count}.sql").read_text(encoding="utf-8"), parameters=parameters)
+    counting = (_FOLDER / f"{count}.sql").read_text(encoding="utf-8")
+    with noted(f"deletion/{count}", counting, row_count=1):
+        found = client.query(counting, parameters=parameters)
     statement = Template((_FOLDER / "delete.sql").read_text(encoding="utf-8"))
     for table in tables:
-        client.command(statement.substitute(table=table, trace_id=trace_id))
+        with noted("deletion/delete", statement.safe_substitute(table=table)):
+            client.command(statement.substitute(table=table, trace_id=trace_id))
     return int(found.result_rows[0][0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from spanwise_collector.store._asking import noted
 from spanwise_collector.store._trace_id import checked
 
 _FOLDER = Path(__file__).parent / "pins"
@@ -24,17 +25,17 @@ def pin_trace(client: Any, trace_id: str, note: str, max_spans: int) -> int:
     parameters = {"trace_id": checked(trace_id), "note": note}
     if len(note) > _LONGEST_NOTE:
         raise ValueError(f"the note has {len(note)} characters: at most {_LONGEST_NOTE}")
-    missing, copied, all_copied = client.query(_sql("count"), parameters=parameters).result_rows[0]
+    with noted("pins/count", _sql("count"), row_count=1):
+        missing, copied, all_copied = client.query(_sql("count"), parameters=parameters).result_rows[0]
     if all_copied + missing > max_spans:
         raise PinLimitError(
             f"{all_copied} spans are pinned and the trace has {missing} more: at most {max_spans} in all"
             " (SPANWISE_COLLECTOR_MAX_PINNED): unpin others first"
         )
-    if missing:
-        client.command(_sql("copy_origins"), parameters=parameters)
-        client.command(_sql("copy_spans"), parameters=parameters)
-    if missing or copied:
-        client.command(_sql("record"), parameters=parameters)
+    statements = ["copy_origins", "copy_spans"] if missing else []
+    for name in [*statements, "record"] if missing or copied else []:
+        with noted(f"pins/{name}", _sql(name)):
+            client.command(_sql(name), parameters=parameters)
     return int(missing + copied)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -113,7 +114,7 @@ def test_answers_have_the_shapes_of_the_document(
 
 
 def test_every_endpoint_with_json_is_tried(document: dict[str, Any]) -> None:
-    tried = {path for path, _, _ in ANSWERS}
+    tried = {path for path, _, _ in ANSWERS} | {path for method, path, _, _ in KEPT_BY_THE_COLLECTOR if method == "GET"}
     reads = {
         path.removeprefix("/api/spanwise")
         for path, methods in document["paths"].items()
@@ -121,6 +122,69 @@ def test_every_endpoint_with_json_is_tried(document: dict[str, Any]) -> None:
         in methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {}).get("application/json", {})
     }
     assert reads == tried
+
+
+INSTANCE = {"identity": {"service.name": SERVICE}, "metrics": "127.0.0.1:9990/metrics", "admin_url": None}
+POLICY = {"rate": 0.5, "routes": [{"route": "/a", "max_per_second": 3}]}
+# What no query runs for: in this order one makes what the next one reads.
+KEPT_BY_THE_COLLECTOR: list[tuple[str, str, str, Any]] = [
+    ("PUT", "/instances/{instance_id}", "", INSTANCE),
+    ("GET", "/instances", "", None),
+    ("DELETE", "/instances/{instance_id}", "", None),
+    ("GET", "/instances", "state=all", None),
+    ("PUT", "/sampling", f"service={SERVICE}", POLICY),
+    ("GET", "/sampling", f"service={SERVICE}", None),
+    ("GET", "/sampling", "service=nobody", None),
+    ("GET", "/sampling/policies", "", None),
+    ("DELETE", "/sampling", f"service={SERVICE}", None),
+]
+
+
+def test_registry_and_sampling_have_the_shapes_of_the_document(
+    collector: RunningCollector, document: dict[str, Any]
+) -> None:
+    for method, path, query, sent in KEPT_BY_THE_COLLECTOR:
+        operation = document["paths"][f"/api/spanwise{path}"][method.lower()]
+        url = f"{collector.url}/api/spanwise{path}?{query}".replace("{instance_id}", "documented:1")
+        answer = fetch(url, method, None if sent is None else json.dumps(sent).encode())
+        status = str(answer.status)
+        assert status in ("200", "204") and status in operation["responses"], (method, path, answer.body)
+        assert ("requestBody" in operation) == (sent is not None)
+        if sent is not None:
+            body = operation["requestBody"]["content"]["application/json"]["schema"]
+            Draft202012Validator({**body, "components": document["components"]}).validate(sent)
+        if status == "204":
+            assert not answer.body
+            continue
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": document["components"]}).validate(answer.json)
+        assert answer.json
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/instances/{instance_id}", {"metrics": "127.0.0.1:1/metrics"}),
+        ("/instances/{instance_id}", {**INSTANCE, "labels": {}}),
+        ("/sampling", {"share": 0.5}),
+        ("/sampling", {"routes": [{"rate": 1.0}]}),
+    ],
+)
+def test_what_the_document_refuses_the_collector_refuses(
+    collector: RunningCollector, document: dict[str, Any], path: str, body: Any
+) -> None:
+    schema = document["paths"][f"/api/spanwise{path}"]["put"]["requestBody"]["content"]["application/json"]["schema"]
+    assert not Draft202012Validator({**schema, "components": document["components"]}).is_valid(body)
+    url = f"{collector.url}/api/spanwise{path}?service={SERVICE}".replace("{instance_id}", "documented:2")
+    assert fetch(url, "PUT", json.dumps(body).encode()).status == 400
+
+
+def test_every_route_says_what_it_answers(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            kinds = operation["responses"].get("200", {}).get("content", {})
+            plain = [kind for kind, content in kinds.items() if kind == "application/json" and not content]
+            assert not plain or path.endswith("/openapi.json"), (method, path)
 
 
 def test_an_error_has_its_shape(collector: RunningCollector, document: dict[str, Any]) -> None:
@@ -142,9 +206,10 @@ def test_keeping_has_the_shapes_of_the_document(collector: RunningCollector, doc
             Draft202012Validator({"$ref": "#/components/schemas/Pin", "components": document["components"]}).validate(
                 pin
             )
-        answer = fetch(f"{url}{path}", method)
+        answer = fetch(f"{url}{path}{'&' if '?' in path else '?'}sql=true", method)
         assert answer.status == 200, answer.body
         Draft202012Validator(kept).validate(answer.json)
+        assert answer.json["queries"] and sent not in str(answer.json["queries"])
         assert answer.json["span_count"] == 1
     assert fetch(url, "DELETE").status == 404
     assert fetch(f"{url}/pin", "DELETE").status == 404
