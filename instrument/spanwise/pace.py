@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import inf
 
 PAUSE_S = 0.0001
 SHORTEST_SLICE_S = 0.00005
@@ -27,6 +28,11 @@ class Pace:
         self._urgent = urgent
         self._slice_s = SHORTEST_SLICE_S
         self._began = time.perf_counter()
+
+    @property
+    def slice_s(self) -> float:
+        """How long the work may go on in one piece: all of it where it is urgent."""
+        return inf if self._urgent() else self._slice_s
 
     def __call__(self) -> None:
         now = time.perf_counter()

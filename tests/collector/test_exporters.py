@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from spanwise.pace import Pace
 from spanwise.tracing.otlp import encode_request
 from spanwise.tracing.transport import HttpTransport
 from tests.collector.running_collector import RunningCollector, wait_for
@@ -85,7 +86,7 @@ def ours(compress: bool) -> Callable[[RunningCollector, Spans], bool]:
     def send(collector: RunningCollector, spans: Spans) -> bool:
         transport = HttpTransport(f"{collector.otlp_url}/v1/traces", {}, compress=compress, user_agent="tests")
         try:
-            return transport.send(encode_request(spans), 20).ok
+            return transport.send(transport.pack([encode_request(spans)], Pace(lambda: True)), 20).ok
         finally:
             transport.close()
 

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from spanwise import standard
 from spanwise.diagnosis.garbage import PAUSES
+from spanwise.pace import Pace
 from spanwise.profiling.locks import WAITS, TrackedLock
 from spanwise.tracing.exporter import ExportLimits, SpanExporter
 from spanwise.tracing.outage import Outage
@@ -136,6 +137,9 @@ class Stuck:
 
     def __init__(self) -> None:
         self.go = threading.Event()
+
+    def pack(self, parts: Iterable[bytes], pace: Pace) -> bytes:
+        return b"".join(parts)
 
     def send(self, body: bytes, timeout_s: float) -> Sent:
         self.go.wait(60)

@@ -6,13 +6,15 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from spanwise.pace import Pace
 from spanwise.tracing.exporter import ExportLimits
 from spanwise.tracing.transport import FunctionTransport, HttpTransport, Sent
 from tests.instrument.collector_sink import GARBAGE, HANG, Answer, CollectorSink, until
@@ -299,9 +301,33 @@ def test_a_span_that_cannot_be_encoded_is_dropped_alone(sink: CollectorSink, mak
     assert "seconds in place of nanoseconds" in said[0]
 
 
+def test_spans_are_let_go_one_by_one(make: Make) -> None:
+    """Thousands that die in one step of the interpreter hold up every request."""
+    alive: list[weakref.ref[ReadableSpan]] = []
+    left: list[int] = []
+
+    class Watching(HttpTransport):
+        def pack(self, parts: Iterable[bytes], pace: Pace) -> bytes:
+            left.append(sum(span() is not None for span in alive))
+            return super().pack(parts, pace)
+
+    export = Export(Watching("http://127.0.0.1:1/", {}, compress=True, user_agent="test"), max_batch=50, delay_s=30)
+    for _ in range(50):
+        span = export.tracer.start_span("x")
+        alive.append(weakref.ref(span))  # type: ignore[arg-type]
+        span.end()
+    del span
+    until(lambda: left)
+    assert left[0] <= 1
+    export.exporter.shutdown(0.1)
+
+
 def test_a_transport_that_breaks_its_promise_does_not_end_the_thread(make: Make) -> None:
     class Broken:
         calls = 0
+
+        def pack(self, parts: Iterable[bytes], pace: Pace) -> bytes:
+            return b"".join(parts)
 
         def send(self, body: bytes, timeout_s: float) -> Sent:
             self.calls += 1

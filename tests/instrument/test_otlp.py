@@ -27,7 +27,7 @@ from opentelemetry.trace import (
 
 from spanwise.redaction import Redaction
 from spanwise.tracing import otlp
-from spanwise.tracing.otlp import encode_request, encode_span
+from spanwise.tracing.otlp import encode_parts, encode_request, encode_span
 from spanwise.tracing.spans import RecordedSpan
 from spanwise.tracing.tracecontext import trace_state
 from tests.instrument.collector_sink import attributes, plain
@@ -324,8 +324,9 @@ def test_gives_way_once_a_span() -> None:
     for name in "abc":
         pipeline.tracer.start_span(name).end()
     calls: list[int] = []
-    encode_request(pipeline.spans, lambda: calls.append(1))
+    parts = encode_parts(pipeline.spans, lambda: calls.append(1))
     assert len(calls) == 3
+    assert b"".join(parts) == encode_request(pipeline.spans)
 
 
 def test_a_scope_is_optional() -> None:
@@ -334,3 +335,16 @@ def test_a_scope_is_optional() -> None:
     assert message.resource_spans[0].scope_spans[0].spans[0].name == "x"
     with pytest.raises(ValueError, match="'y' has no context"):
         encode_span(ReadableSpan("y", None, instrumentation_scope=InstrumentationScope("z")))
+
+
+def test_a_span_that_cannot_be_encoded_is_left_out_and_told() -> None:
+    pipeline = Pipeline()
+    pipeline.tracer.start_span("good").end()
+    bad = ReadableSpan("bad", None)
+    told: list[tuple[str, str]] = []
+    spans = [bad, *pipeline.spans, bad]
+    parts = encode_parts(spans, refused=lambda span, error: told.append((span.name, str(error))))
+    assert b"".join(parts) == encode_request(pipeline.spans)
+    assert told == [("bad", "span 'bad' has no context")] * 2
+    with pytest.raises(ValueError, match="'bad' has no context"):
+        encode_request(spans)

@@ -237,29 +237,44 @@ def _scope(scope: InstrumentationScope) -> bytes:
     )
 
 
-def encode_request(
+def encode_request(spans: Iterable[ReadableSpan], redaction: Redaction = _DEFAULT_REDACTION) -> bytes:
+    """One collector.trace.v1.ExportTraceServiceRequest. Raises what a span that cannot be encoded raises."""
+    return b"".join(encode_parts(spans, redaction=redaction))
+
+
+def encode_parts(
     spans: Iterable[ReadableSpan],
     give_way: Callable[[], None] = lambda: None,
     redaction: Redaction = _DEFAULT_REDACTION,
-) -> bytes:
-    """One collector.trace.v1.ExportTraceServiceRequest; `give_way` is called between spans.
+    refused: Callable[[ReadableSpan, Exception], None] | None = None,
+) -> list[bytes]:
+    """The parts of a request, of a span each; joined they are the request, but a large batch as one text takes
+    milliseconds to make, in which nobody else runs.
 
-    Spans are grouped by resource and scope; within a group they keep their order.
+    `give_way` is called between spans. A span that cannot be encoded is left out and given to `refused`; without it,
+    what went wrong is raised. Spans are grouped by resource and scope; within a group they keep their order.
     """
     groups: dict[int, tuple[Resource, dict[int, tuple[InstrumentationScope | None, list[bytes]]]]] = {}
     last_resource = last_scope = encoded = None  # nearly all spans have the same
     for span in spans:
+        try:
+            part = _field(b"\x12", encode_span(span, redaction))  # ScopeSpans.spans=2
+        except Exception as error:
+            if refused is None:
+                raise
+            refused(span, error)
+            continue
         resource, scope = span.resource, span.instrumentation_scope
         if encoded is None or resource is not last_resource or scope is not last_scope:
             last_resource, last_scope = resource, scope
             scopes = groups.setdefault(id(resource), (resource, {}))[1]
             encoded = scopes.setdefault(id(scope), (scope, []))[1]
-        encoded.append(_field(b"\x12", encode_span(span, redaction)))  # ScopeSpans.spans=2
+        encoded.append(part)
         give_way()
-    return b"".join(_resource_spans(resource, list(scopes.values())) for resource, scopes in groups.values())
+    return [part for resource, scopes in groups.values() for part in _resource_spans(resource, list(scopes.values()))]
 
 
-def _resource_spans(resource: Resource, scopes: list[tuple[InstrumentationScope | None, list[bytes]]]) -> bytes:
+def _resource_spans(resource: Resource, scopes: list[tuple[InstrumentationScope | None, list[bytes]]]) -> list[bytes]:
     """ResourceSpans: resource=1 scope_spans=2 schema_url=3; ScopeSpans: scope=1 spans=2 schema_url=3."""
     parts = [_field(b"\x0a", _resource(resource))]
     for scope, encoded in scopes:
@@ -267,7 +282,11 @@ def _resource_spans(resource: Resource, scopes: list[tuple[InstrumentationScope 
         inner = [_field(b"\x0a", _scope(scope) if scope else b""), *encoded]
         if schema_url:
             inner.append(_field(b"\x1a", _text(schema_url)))
-        parts.append(_field(b"\x12", b"".join(inner)))
+        parts += _field_of_parts(b"\x12", inner)
     if resource.schema_url:
         parts.append(_field(b"\x1a", _text(resource.schema_url)))
-    return _field(b"\x0a", b"".join(parts))
+    return _field_of_parts(b"\x0a", parts)
+
+
+def _field_of_parts(tag: bytes, parts: list[bytes]) -> list[bytes]:
+    return [tag + _varint(sum(map(len, parts))), *parts]

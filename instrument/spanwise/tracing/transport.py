@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from math import isnan
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from spanwise.collector_http import connect
+from spanwise.pace import Pace
 
 if TYPE_CHECKING:
     import ssl
@@ -25,6 +26,7 @@ _RETRYABLE = frozenset({429, 502, 503, 504})
 _MAX_ANSWER_BYTES = 64 * 1024
 # Level 1 takes a third of the processor time of level 6 and makes a batch of spans about a tenth larger.
 _GZIP_LEVEL = 1
+_GZIP_BYTES_PER_S = 300e6  # of spans, at that level, on a slow server
 _MAX_RETRY_AFTER_S = 60.0
 
 
@@ -39,9 +41,13 @@ class Sent:
 
 
 class Transport(Protocol):
-    """Takes one encoded ExportTraceServiceRequest. Never raises."""
+    """Takes one encoded ExportTraceServiceRequest at a time."""
 
-    def send(self, body: bytes, timeout_s: float) -> Sent: ...
+    def pack(self, parts: Iterable[bytes], pace: Pace) -> bytes:
+        """The request of these parts as it is sent, however often; gives way to the service in between."""
+
+    def send(self, body: bytes, timeout_s: float) -> Sent:
+        """Sends what `pack` made. Never raises."""
 
     def close(self) -> None: ...
 
@@ -69,22 +75,24 @@ class HttpTransport:
             self._headers["Content-Encoding"] = "gzip"
         self._connection: http.client.HTTPConnection | None = None
 
+    def pack(self, parts: Iterable[bytes], pace: Pace) -> bytes:
+        return _gzip(parts, pace) if self._compress else b"".join(parts)
+
     def send(self, body: bytes, timeout_s: float) -> Sent:
-        payload = _gzip(body) if self._compress else body
         fresh = self._connection is None
-        answer = self._try(payload, timeout_s)
+        answer = self._try(body, timeout_s)
         if not answer.ok and not fresh and answer.reason.startswith(_STALE):
-            answer = self._try(payload, timeout_s)  # the server had closed the kept connection in between
+            answer = self._try(body, timeout_s)  # the server had closed the kept connection in between
         return answer
 
-    def _try(self, payload: bytes, timeout_s: float) -> Sent:
+    def _try(self, body: bytes, timeout_s: float) -> Sent:
         try:
             connection = self._connection or connect(self._url, timeout_s, self._tls)
             self._connection = connection
             connection.timeout = timeout_s
             if connection.sock is not None:
                 connection.sock.settimeout(timeout_s)
-            connection.request("POST", self._path, payload, self._headers)
+            connection.request("POST", self._path, body, self._headers)
             response = connection.getresponse()
             response.read(_MAX_ANSWER_BYTES)
             if not response.isclosed():
@@ -109,6 +117,9 @@ class FunctionTransport:
     def __init__(self, function: Callable[[bytes], None]) -> None:
         self._function = function
 
+    def pack(self, parts: Iterable[bytes], pace: Pace) -> bytes:
+        return b"".join(parts)
+
     def send(self, body: bytes, timeout_s: float) -> Sent:
         try:
             self._function(body)
@@ -123,9 +134,24 @@ class FunctionTransport:
 _STALE = "the connection was closed"
 
 
-def _gzip(body: bytes) -> bytes:
+def _gzip(parts: Iterable[bytes], pace: Pace) -> bytes:
+    """In pieces of a slice of time. Compressing leaves the interpreter to others, but the processor that a request
+    wakes up on may be the compressor's until a piece is done. Larger pieces beside busy threads, where each piece waits
+    for its turn at the interpreter."""
     compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return compressor.compress(body) + compressor.flush()
+    packed: list[bytes] = []
+    piece: list[bytes] = []
+    room = pace.slice_s * _GZIP_BYTES_PER_S
+    for part in parts:
+        piece.append(part)
+        room -= len(part)
+        if room <= 0:
+            packed.append(compressor.compress(b"".join(piece)))
+            piece.clear()
+            pace()
+            room = pace.slice_s * _GZIP_BYTES_PER_S
+    packed += (compressor.compress(b"".join(piece)), compressor.flush())
+    return b"".join(packed)
 
 
 def _judge(response: http.client.HTTPResponse) -> Sent:
