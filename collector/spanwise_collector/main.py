@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -64,6 +65,7 @@ _STOP_HTTP_S = 1.5
 _STOP_GRPC_S = 0.5
 _STOP_INSTRUMENTATION_S = 0.5
 _STOP_FEEDER_S = 1.0
+_STOP_BACKGROUND_S = 0.2
 _STOP_AT_LAST_S = 4.5
 _REOPEN_S = 2.0
 # A collector whose engine dies each time does not start again and again without a rest.
@@ -128,6 +130,7 @@ class Collector:
         self._read_tokens, self._write_tokens = _tokens(settings)
         self._folder = DataFolder(Path(settings["SPANWISE_COLLECTOR_DATA"]))
         self._stops: list[tuple[str, Any]] = []
+        self._background: dict[str, Any] = {}
         self._store_is_busy: Callable[[], bool] = lambda: False
 
     def start(self, stopping: threading.Event) -> None:
@@ -172,6 +175,8 @@ class Collector:
     def stop(self) -> bool:
         """Backwards, within five seconds; whether nothing is still under way in the store."""
         began = time.perf_counter()
+        for part in self._background.values():
+            part.stop(0.0)  # asked now, they have ended when it is their turn
         for name, stop in reversed(self._stops):
             try:
                 with self._step(f"stopping {name}"):
@@ -210,7 +215,7 @@ class Collector:
 
     def _close_store(self) -> None:
         if self._store_is_busy():
-            log.warning("an insert takes longer than there is time to stop; it is made again at the next start")
+            log.warning("the store is still at work; what it was doing is done again at the next start")
         else:
             self._store.close()
 
@@ -251,7 +256,6 @@ class Collector:
             settings["SPANWISE_COLLECTOR_BATCH_INTERVAL"],
             settings["SPANWISE_COLLECTOR_BATCH_MAX"],
         )
-        self._store_is_busy = self._feeder.is_alive
         self._linker = Linker(self._store, self._feeder.inserts)
         self._retention = Retention(self._store, max_age_s, settings["SPANWISE_COLLECTOR_RETENTION_SIZE"])
         self._pool = ClientPool(
@@ -266,14 +270,18 @@ class Collector:
         self._registry = Registry(self._folder.path / "instances.json")
         self._registry.load()
         self._stops.append(("registry", self._registry.save))
+        self._background = {
+            "metrics of spans": self._span_metrics,
+            "retention": self._retention,
+            "edges": self._linker,
+        }
+        self._store_is_busy = lambda: any(part.is_alive() for part in (self._feeder, *self._background.values()))
         snapshots = Snapshots(self._folder.path / "snapshots")
         snapshots.load()
         self._stops += [
             ("store", self._close_store),
             ("queries", self._pool.close),
-            ("metrics of spans", self._span_metrics.stop),
-            ("retention", self._retention.stop),
-            ("edges", self._linker.stop),
+            *((name, partial(part.stop, _STOP_BACKGROUND_S)) for name, part in self._background.items()),
             ("feeder", lambda: self._feeder.stop(_STOP_FEEDER_S)),
         ]
         metrics.INSTANCES.set_function(lambda: len(self._registry.alive()))

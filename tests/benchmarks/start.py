@@ -4,7 +4,7 @@ Prints one JSON object: medians in seconds of `ROUNDS` cold processes each, and 
 it also fills a store (10 million take minutes), and times a collector on it until it is ready, and from SIGTERM under
 load to its end.
 
-    python -m tests.benchmarks.start [--spans 10000000]
+    python -m tests.benchmarks.start [--spans 10000000 [--keep FOLDER]]
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ SPANWISE = str(Path(sys.executable).with_name("spanwise"))
 START_LIMIT_S = 30.0
 SPANS_PER_REQUEST = 512
 REQUESTS_PER_INSERT = 50
+FILL_MEMORY_BYTES = 2_000_000_000
 # What is sent just before SIGTERM: some of it is still in the spool then.
 STOP_REQUESTS = 40
 
@@ -102,45 +103,52 @@ def median(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
     return round(statistics.median(measure() for _ in range(rounds)), 3)
 
 
-def full_store(spans: int) -> dict[str, float]:
-    """Seconds of a collector on so many stored spans: from start to ready, and from SIGTERM after a burst to its end;
+def fill(folder: Path, spans: int) -> None:
+    """Puts so many spans into the store of `folder`, which may hold some of them already from a run before."""
+    from spanwise_collector.store import Store, insert
+    from tests.benchmarks.intake import Template, request_template
+
+    data = folder / "data"
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    here = Path.cwd()
+    store = Store("chdb://", data, FILL_MEMORY_BYTES)
+    store.open()
+    client = store.client()
+    done = client.query("SELECT count() FROM spans").result_rows[0][0]
+    rng = random.Random(done)
+    templates = [Template(request_template(SPANS_PER_REQUEST, rng)) for _ in range(REQUESTS_PER_INSERT)]
+    while done + SPANS_PER_REQUEST * REQUESTS_PER_INSERT <= spans:
+        insert(client, b"".join(template.fresh(rng) for template in templates), f"fill {done}")
+        done += SPANS_PER_REQUEST * REQUESTS_PER_INSERT
+    client.close()
+    store.close()
+    os.chdir(here)
+
+
+def on_full_store(folder: Path) -> dict[str, float]:
+    """Seconds of a collector on the store of `folder`: from start to ready, and from SIGTERM after a burst to its end;
     and what the next start left in the spool of that burst.
     """
-    from spanwise_collector.store import Store, insert
     from tests.benchmarks.intake import Collector, Template, http_sender, request_template
 
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        data.mkdir(mode=0o700)
-        here = Path.cwd()
-        store = Store("chdb://", data, 2_000_000_000)
-        store.open()
-        client = store.client()
-        rng = random.Random(1)
-        templates = [Template(request_template(SPANS_PER_REQUEST, rng)) for _ in range(REQUESTS_PER_INSERT)]
-        for number in range(max(spans // (SPANS_PER_REQUEST * REQUESTS_PER_INSERT), 1)):
-            insert(client, b"".join(template.fresh(rng) for template in templates), f"fill {number}")
-        client.close()
-        store.close()
-        os.chdir(here)
-
-        began = time.perf_counter()
-        collector = Collector(Path(folder))
-        ready = time.perf_counter() - began
-        send = http_sender(collector.address("http"))
-        acknowledged = sum(SPANS_PER_REQUEST for _ in range(STOP_REQUESTS) if send(templates[0].fresh(rng)))
-        before = collector.metric("spanwise_collector_stored_spans_total")
-        began = time.perf_counter()
-        collector.stop()
-        stop = time.perf_counter() - began
-        again = Collector(Path(folder))
-        until = time.monotonic() + START_LIMIT_S
-        while again.metric("spanwise_collector_spool_waiting_bytes") and time.monotonic() < until:
-            time.sleep(0.1)
-        left = again.metric("spanwise_collector_spool_waiting_bytes")
-        again.stop()
+    began = time.perf_counter()
+    collector = Collector(folder)
+    ready = time.perf_counter() - began
+    rng = random.Random()
+    template = Template(request_template(SPANS_PER_REQUEST, rng))
+    send = http_sender(collector.address("http"))
+    acknowledged = sum(SPANS_PER_REQUEST for _ in range(STOP_REQUESTS) if send(template.fresh(rng)))
+    before = collector.metric("spanwise_collector_stored_spans_total")
+    began = time.perf_counter()
+    collector.stop()
+    stop = time.perf_counter() - began
+    again = Collector(folder)
+    until = time.monotonic() + START_LIMIT_S
+    while again.metric("spanwise_collector_spool_waiting_bytes") and time.monotonic() < until:
+        time.sleep(0.1)
+    left = again.metric("spanwise_collector_spool_waiting_bytes")
+    again.stop()
     return {
-        "spans": spans,
         "ready_s": round(ready, 2),
         "ready_promise_s": 3.0,
         "stop_s": round(stop, 2),
@@ -151,10 +159,29 @@ def full_store(spans: int) -> dict[str, float]:
     }
 
 
+def full_store(folder: Path, spans: int) -> dict[str, float]:
+    # In a process of its own: the engine takes one folder a process, and keeps its memory.
+    subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.start", "--fill", str(folder), "--spans", str(spans)], check=True
+    )
+    return {"spans": spans, **on_full_store(folder)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--spans", type=int, default=0, help="also on a store with so many spans")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where that store is, filled up and kept")
+    parser.add_argument("--fill", type=Path, metavar="FOLDER", help="only fill it")
     arguments = parser.parse_args()
+    if arguments.fill:
+        fill(arguments.fill, arguments.spans)
+        return
+    full: dict[str, float] = {}
+    if arguments.keep:
+        full = full_store(arguments.keep, arguments.spans)
+    elif arguments.spans:
+        with tempfile.TemporaryDirectory() as folder:
+            full = full_store(Path(folder), arguments.spans)
     bare = median(lambda: run(sys.executable, "-c", "pass"))
     starts = [collector_first_page() for _ in range(COLLECTOR_ROUNDS + 1)][1:]
     print(
@@ -172,7 +199,7 @@ def main() -> None:
                     "promise": 2.0,
                 },
                 "collector_stop_s": {"median": round(statistics.median(stop for _, stop in starts), 3), "promise": 5.0},
-                **({"full_store": full_store(arguments.spans)} if arguments.spans else {}),
+                **({"full_store": full} if full else {}),
             }
         )
     )

@@ -189,7 +189,7 @@ def test_the_linker_keeps_up_and_waits_while_an_insert_may_be_half_done(
             inserts[0] = count
             wait_for(lambda n=count: [v[0] for v in found(client, shop).values()] == [n], what="the edge")
     finally:
-        linker.stop()
+        linker.stop(60)
 
 
 def test_a_busy_minute_waits_until_it_is_quiet(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from spanwise_collector.store import Store, insert
+from spanwise_collector.store import NotOpenError, Retention, Store, insert
 from spanwise_collector.store._migrations import migrate
 from spanwise_collector.store._retention import TABLES, apply_max_age, apply_max_bytes
 from tests.collector.otlp_requests import DAY, SECOND, payload, span
@@ -103,3 +104,27 @@ def _days(client: Any) -> list[tuple[str, int]]:
         " AND table != 'schema_history' GROUP BY 1 ORDER BY 1"
     ).result_rows
     return [(row[0], row[1]) for row in rows]
+
+
+class _SlowStore:
+    """Whatever is asked of it takes until `go_on`, as another age does for a full store."""
+
+    def __init__(self) -> None:
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def client(self) -> Any:
+        self.asked.set()
+        assert self.go_on.wait(60)
+        raise NotOpenError("it is closed")
+
+
+def test_stopping_waits_only_so_long_for_a_slow_store() -> None:
+    store = _SlowStore()
+    retention = Retention(store, 3600, 10**9)  # type: ignore[arg-type]
+    retention.start()
+    assert store.asked.wait(10)
+    retention.stop(0.01)
+    assert retention.is_alive(), "so that the collector does not end the engine under it"
+    store.go_on.set()
+    retention.stop(60)
+    assert not retention.is_alive()

@@ -58,10 +58,14 @@ class SpanMetrics:
         if self._enabled:
             self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float) -> None:
+        """Waits so long for the query under way."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout_s)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is computed to register it."""

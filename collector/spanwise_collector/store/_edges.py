@@ -83,11 +83,14 @@ class Linker:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Waits for the slice under way."""
+    def stop(self, timeout_s: float) -> None:
+        """Waits so long for the slice under way."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout_s)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def _run(self) -> None:
         rest_s = _INTERVAL_S
