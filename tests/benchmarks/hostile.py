@@ -18,7 +18,6 @@ import json
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -30,7 +29,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.collector.running_collector import RunningCollector, wait_for
-from tests.collector.test_hostile_input import BODIES, RSS_CAP_BYTES, Bystander, bomb, rss_bytes, worst_body
+from tests.collector.test_hostile_input import (
+    BODIES,
+    RSS_CAP_BYTES,
+    Bystander,
+    at_once,
+    bomb,
+    rss_bytes,
+    worst_body,
+)
 
 _IDLE_CONNECTIONS = 2000
 _DRIBBLE_TIMEOUT = "10s"
@@ -51,16 +58,7 @@ def gzip_bomb(running: RunningCollector, gib: int) -> dict[str, Any]:
 
 
 def worst_twenty(running: RunningCollector) -> dict[str, Any]:
-    body = gzip.compress(worst_body(), 1)
-    statuses: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: statuses.append(running.send(body, content_encoding="gzip").status))
-        for _ in range(20)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
+    statuses = at_once(running, gzip.compress(worst_body(), 1), 20)
     return {"kept": len(statuses) == 20 and set(statuses) <= {400, 503}, "statuses": dict(Counter(statuses))}
 
 
