@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
+import time
 from typing import Any
 
 import pytest
 
-from spanwise_collector.terminal._style import Style, cells, duration, fitted, plain
+from spanwise_collector.terminal._list import head, line
+from spanwise_collector.terminal._style import ServiceColours, Style, cells, duration, fitted, plain
 from spanwise_collector.terminal._tree import branches
 from spanwise_collector.terminal._waterfall import waterfall
 from tests.collector.conftest import CollectorFactory
@@ -199,9 +202,48 @@ def test_what_a_service_sends_cannot_steer_the_terminal() -> None:
 def test_every_line_fits(style: Style) -> None:
     spans = [made(1, name="名前" * 40), made(2, 1, service="s" * 90), made(3, 1, duration_ns=0)]
     bare = Style(style.width, False, style.unicode)
-    for line in list(waterfall(spans, bare, most=0, attributes=False))[4:]:
-        assert cells(line) <= style.width
-        assert style.unicode or set("".join(filter(lambda one: not one.isascii(), line))) <= set("名前µ")
+    for row in list(waterfall(spans, bare, most=0, attributes=False))[4:]:
+        assert cells(row) <= style.width
+        assert style.unicode or set("".join(filter(lambda one: not one.isascii(), row))) <= set("名前µ")
+
+
+def summary(**changed: Any) -> Any:
+    given = {
+        "trace_id": "ab" * 16, "root_service": "golden-page", "root_name": "GET /cart", "duration_ns": 12_345_678,
+        "start_unix_nano": str(time.time_ns()), "span_count": 7, "error_count": 0,
+    }  # fmt: skip
+    return given | changed
+
+
+@pytest.mark.parametrize("width", [80, 99, 100, 120])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_every_line_of_a_list_fits_and_stands_under_its_head(width: int, unicode: bool) -> None:
+    style = Style(width, False, unicode)
+    title = head(style)
+    rows = [
+        summary(), summary(root_name="GET /" + "x" * 200), summary(root_service="s" * 200, root_name=""),
+        summary(root_service="名前" * 30, root_name="名前" * 30), summary(span_count=99_999, error_count=1234),
+        summary(duration_ns=125 * 10**9, start_unix_nano=str(time.time_ns() - 3 * 86_400 * 10**9)),
+    ]  # fmt: skip
+    for row in rows:
+        shown = line(row, style, ServiceColours())
+        assert cells(shown) <= width, shown
+        if row["span_count"] == 7:
+            assert shown.index("ab" * 16) == title.index("trace"), shown
+            assert cells(shown[: shown.rindex("7") + 1]) >= title.index("spans"), shown
+    assert cells(title) <= width
+
+
+def test_a_list_tells_days_and_failures_apart() -> None:
+    old = summary(start_unix_nano=str(time.time_ns() - 3 * 86_400 * 10**9))
+    for style, exact in ((Style(80, False, True), False), (Style(120, False, True), True)):
+        assert re.match(r"\d\d-\d\d \d\d:\d\d ", line(old, style, ServiceColours()))
+        today = line(summary(), style, ServiceColours())
+        assert re.match(r"\d\d:\d\d:\d\d\.\d{3} " if exact else r"\d\d:\d\d:\d\d +\d", today)
+    failed = summary(error_count=2)
+    assert " 7✗ " in line(failed, Style(80, False, True), ServiceColours())
+    assert " 7! " in line(failed, Style(80, False, False), ServiceColours())
+    assert re.search(r" 7 +2 ", line(failed, Style(120, False, True), ServiceColours()))
 
 
 @pytest.mark.parametrize(
