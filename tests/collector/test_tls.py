@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from spanwise.settings import resolve
 from spanwise_collector.settings import SETTINGS
 from spanwise_collector.tls import Tls, TlsError, tls_from
 from tests.certificates import make_certificate, make_ended_certificate
+from tests.collector.conftest import CollectorFactory
 from tests.collector.otlp_requests import new_trace_id, payload, span
 from tests.collector.running_collector import COMMAND, RunningCollector, wait_for
 from tests.collector.test_otlp_grpc import EXPORT
@@ -162,9 +164,10 @@ def test_spanwise_traces_in_the_terminal(secured: RunningCollector, certificate:
     assert "certificate verify failed" in stranger.stderr and "--ca-file" in stranger.stderr
 
 
-def exported(running: RunningCollector, trusted: str) -> None:
-    """Over a new connection. Raises grpc.RpcError."""
-    credentials = grpc.ssl_channel_credentials(Path(trusted).read_bytes())
+def exported(running: RunningCollector, trusted: str, own: Files | None = None) -> None:
+    """Over a new connection, with our own certificate where there is one. Raises grpc.RpcError."""
+    shown, key = (Path(path).read_bytes() for path in own) if own else (None, None)
+    credentials = grpc.ssl_channel_credentials(Path(trusted).read_bytes(), key, shown)
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.secure_channel(running.otlp_grpc.removeprefix("https://"), credentials, options=options) as channel:
         channel.unary_unary(EXPORT)(payload(span()), timeout=20)
@@ -187,6 +190,40 @@ def test_a_renewed_certificate_needs_no_restart(
     exported(secured, certificate[0])
     assert "is read again" in secured.log
     assert secured.get("/livez").status == 200
+
+
+def test_silent_connections_to_grpc_harm_nobody(secured: RunningCollector, certificate: Files) -> None:
+    parts = urlsplit(secured.otlp_grpc)
+    silent = [socket.create_connection((parts.hostname, parts.port), timeout=20) for _ in range(200)]
+    try:
+        exported(secured, certificate[0])
+    finally:
+        for each in silent:
+            each.close()
+
+
+def test_mutual_tls_on_every_port(
+    new_collector: CollectorFactory, certificate: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = make_certificate(tmp_path, "own")
+    trust = ssl.create_default_context(cafile=certificate[0])
+    trust.load_cert_chain(*own)
+    flags = ("--tls-cert", certificate[0], "--tls-key", certificate[1], "--tls-client-ca", own[0])
+    running = new_collector(*flags, tls=trust).start()
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    files = {"certificate_file": certificate[0], "client_certificate_file": own[0], "client_key_file": own[1]}
+    exporter = OTLPSpanExporter(f"{running.otlp_url}/v1/traces", **files)
+    assert exporter.export(finished_spans()) is SpanExportResult.SUCCESS  # type: ignore[arg-type]
+    exporter.shutdown()
+    with pytest.raises(grpc.RpcError):
+        exported(running, certificate[0])
+    exported(running, certificate[0], own)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", certificate[0])
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", own[0])
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", own[1])
+    command = [*COMMAND, "traces", "services", "--collector", running.url]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60).returncode in (0, 1)
 
 
 def start_fails(*flags: str, tmp_path: Path) -> str:
