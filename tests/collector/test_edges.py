@@ -212,6 +212,55 @@ def test_a_busy_minute_waits_until_it_is_quiet(
     assert linker._due(client) == minutes
 
 
+def put_old_call(client: Any, shop: str, cart: str, times: int = 1) -> None:
+    """A call of three hours ago, as an import brings it."""
+    start = time.time_ns() - 3 * 3600 * 10**9
+    for _ in range(times):
+        trace_id, call = new_trace_id(), new_span_id()
+        put(client, shop, span(trace_id=trace_id, span_id=call, kind=CLIENT, start_ns=start))
+        put(client, cart, span(trace_id=trace_id, parent=call, kind=SERVER, start_ns=start))
+
+
+def test_old_calls_that_are_imported_are_linked_soon(
+    store: Store, client: Any, name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link_all(client)
+    inserts = [1]
+
+    @contextmanager
+    def inserts_so_far() -> Iterator[int | None]:
+        yield inserts[0]
+
+    linker = Linker(store, inserts_so_far)
+    assert linker._due(client) == []
+    put_old_call(client, name("shop"), name("cart"))
+    inserts[0] = 2
+    assert linker._due(client) == [], "all was looked at a moment ago"
+    monkeypatch.setattr(edges, "_LOOK_AT_ALL_SOON_S", 0.0)
+    monkeypatch.setattr(edges, "_LOOK_REST_FACTOR", 0)
+    (due,) = linker._due(client)
+    assert due.spans >= 2
+    assert linker._due(client) == [], "nothing was inserted since"
+
+
+def test_an_old_busy_minute_is_linked_when_it_is_quiet(
+    store: Store, client: Any, name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link_all(client)
+    put_old_call(client, name("shop"), name("cart"), times=6)
+
+    @contextmanager
+    def one_insert() -> Iterator[int | None]:
+        yield 1
+
+    monkeypatch.setattr(edges, "_BUSY_SPANS", 10)
+    monkeypatch.setattr(edges, "_QUIET_S", 3600)
+    linker = Linker(store, one_insert)
+    assert linker._due(client) == [] and linker._due(client) == []
+    monkeypatch.setattr(edges, "_QUIET_S", 0)
+    assert len(linker._due(client)) == 1
+
+
 def test_spans_of_the_last_second_of_a_minute(client: Any, name: Callable[[str], str]) -> None:
     """Alone in their day, so that nothing else is in their part: the engine prunes it where it compares in seconds."""
     shop, cart = name("shop"), name("cart")

@@ -32,9 +32,12 @@ _REST_FACTOR = 10
 # A minute with more spans waits until it has had no new ones for so long.
 _BUSY_SPANS = 250_000
 _QUIET_S = 10.0
-# Minutes that are older than this change rarely; all are looked at when the linker starts, and then this often.
+# Minutes that are older than this change rarely, but an import changes them. So all are looked at when the linker
+# starts, then this often, and when something was inserted so soon, unless looking takes more than a 200th of the time.
 _RECENT_S = 3600
 _LOOK_AT_ALL_S = 600.0
+_LOOK_AT_ALL_SOON_S = 20.0
+_LOOK_REST_FACTOR = 200
 # How many spans are joined at a time: about 50 MB of the engine's memory.
 _SLICE_SPANS = 250_000
 _COLUMNS = (
@@ -75,6 +78,8 @@ class Linker:
         self._store = store
         self._inserts = inserts
         self._looked_at_all = float("-inf")
+        self._look_at_all_took_s = 0.0
+        self._inserts_looked_at_all = -1
         self._looked_at_inserts = -1
         self._seen: dict[int, tuple[int, float]] = {}  # of busy minutes: their spans, and since when
         self._stopping = threading.Event()
@@ -114,14 +119,18 @@ class Linker:
 
     def _due(self, client: Any) -> list[Minute]:
         now = time.monotonic()
-        look_at_all = now - self._looked_at_all >= _LOOK_AT_ALL_S
         with self._inserts() as inserts:
+            look_at_all = self._is_time_for_all(now, inserts)
             if inserts is None or not (look_at_all or self._seen or inserts != self._looked_at_inserts):
                 return []
-            found = unlinked(client, 0 if look_at_all else int(time.time()) - _RECENT_S)
+            # A busy minute that waits is looked at again, however old it is.
+            recent = min([int(time.time()) - _RECENT_S, *self._seen])
+            found = unlinked(client, 0 if look_at_all else recent)
         self._looked_at_inserts = inserts
         if look_at_all:
             self._looked_at_all = now
+            self._look_at_all_took_s = time.monotonic() - now
+            self._inserts_looked_at_all = inserts
         self._seen = {
             minute.began: self._seen[minute.began]
             if self._seen.get(minute.began, (0, 0))[0] == minute.spans
@@ -134,6 +143,11 @@ class Linker:
             for minute in found
             if minute.began not in self._seen or now - self._seen[minute.began][1] >= _QUIET_S
         ]
+
+    def _is_time_for_all(self, now: float, inserts: int | None) -> bool:
+        since_s = now - self._looked_at_all
+        soon_s = max(_LOOK_AT_ALL_SOON_S, self._look_at_all_took_s * _LOOK_REST_FACTOR)
+        return since_s >= _LOOK_AT_ALL_S or (inserts != self._inserts_looked_at_all and since_s >= soon_s)
 
 
 def unlinked(client: Any, since: int = 0) -> list[Minute]:
