@@ -6,12 +6,14 @@ else runs meanwhile: threads that work by the clock, such as exporters, then get
 their requests that they would get in a busy service. A round's cost is the CPU time of the whole process, exporter
 threads included, from its begin until everything is sent (encoded, compressed, posted) to a sink in another process.
 Every few rounds all processes are replaced by fresh ones, because the layout of a process' memory makes it some per
-cent faster or slower than the next one of the same code for as long as it lives.
+cent faster or slower than the next one of the same code for as long as it lives; of the client, whose cost is a small
+part of a call's, more often. Variants share one core, which they use in turns, and the sink has the others.
 
 `added_cpu_us` is the median over rounds of the difference to the bare variant of the same round, `x_bare` of the ratio;
-`quartiles_us` are those of the difference. All variants are treated alike.
+`quartiles_us` are those of the difference, and `median_95_us` is between what its median lies with 95 % confidence
+(order statistics of the processes' own medians, which do not depend on each other). All variants are treated alike.
 
-    python overhead.py [--processes 5] [--rounds 5] [--requests 2000] [--suites flask,fastapi,requests,admin] [--quick]
+    python overhead.py [--processes N] [--rounds N] [--requests 2000] [--suites flask,fastapi,requests,admin] [--quick]
 
 In the suite `admin` the bare variant is the instrumented service without its admin port, beside one that nobody asks.
 
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import statistics
@@ -30,6 +33,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+Rounds = list[tuple[float, float]]  # of one process: microseconds of CPU time a request, its own and the bare one's
 HERE = Path(__file__).parent
 RATES = ("0", "0.1", "1.0")
 SUITES = {
@@ -41,6 +45,9 @@ SUITES = {
 PROMISED_US = {"ours_0": 25, "ours_0.1": 30, "ours_1.0": 90}
 PROMISED_CLIENT_US = {"ours_0": 10}
 SLICE = 100
+# Fresh processes of each variant, and rounds of each.
+ROUNDS = {"flask": (5, 5), "fastapi": (5, 5), "requests": (14, 2), "admin": (5, 5)}
+CORES = sorted(os.sched_getaffinity(0))
 
 
 class Worker:
@@ -58,6 +65,7 @@ class Worker:
             text=True,
             env=environment,
         )
+        os.sched_setaffinity(self.process.pid, CORES[:1])
 
     def wait_until_ready(self) -> None:
         if self._answer() != "ready":
@@ -102,32 +110,48 @@ def turns(worker: Worker, bare: Worker, requests: int) -> tuple[float, float]:
 
 
 def measure(suite: str, sink: str, options: argparse.Namespace) -> dict[str, dict[str, object]]:
-    samples: dict[str, list[tuple[float, float]]] = {variant: [] for variant in SUITES[suite] if variant != "bare"}
-    for _ in range(options.processes):
+    samples: dict[str, list[Rounds]] = {variant: [] for variant in SUITES[suite] if variant != "bare"}
+    processes, rounds = (given or usual for given, usual in zip((options.processes, options.rounds), ROUNDS[suite]))
+    for _ in range(processes):
         workers = {variant: Worker(suite, variant, sink) for variant in SUITES[suite]}
         try:
             for worker in workers.values():
                 worker.wait_until_ready()
-            for _ in range(options.rounds):
+            for taken in samples.values():
+                taken.append([])
+            for _ in range(rounds):
                 for variant in random.sample(list(samples), len(samples)):
-                    samples[variant].append(turns(workers[variant], workers["bare"], options.requests))
+                    samples[variant][-1].append(turns(workers[variant], workers["bare"], options.requests))
         finally:
             for worker in workers.values():
                 worker.stop()
-    bare = [spent_bare for taken in samples.values() for _, spent_bare in taken]
+    bare = [spent_bare for taken in samples.values() for process in taken for _, spent_bare in process]
     return {"bare": {"cpu_us": round(statistics.median(bare), 1), "added_cpu_us": 0.0, "x_bare": 1.0}} | {
         variant: beside(taken) for variant, taken in samples.items()
     }
 
 
-def beside(taken: list[tuple[float, float]]) -> dict[str, object]:
+def beside(processes: list[Rounds]) -> dict[str, object]:
+    taken = [one for process in processes for one in process]
     low, median, high = statistics.quantiles((spent - bare for spent, bare in taken), n=4)
+    medians = sorted(statistics.median(spent - bare for spent, bare in process) for process in processes)
+    outside = beyond(len(medians))
     return {
         "cpu_us": round(statistics.median(spent for spent, _ in taken), 1),
         "added_cpu_us": round(median, 1),
         "quartiles_us": [round(low, 1), round(high, 1)],
+        "median_95_us": [round(medians[outside], 1), round(medians[-1 - outside], 1)],
         "x_bare": round(statistics.median(spent / bare for spent, bare in taken), 2),
     }
+
+
+def beyond(count: int) -> int:
+    """How many of `count` values may lie on each side of an interval that holds their median with 95 % confidence; of
+    fewer than six all lie within, and the confidence is less."""
+    share, outside = 0.5**count, 0
+    while share + (following := math.comb(count, outside + 1) * 0.5**count) <= 0.025:
+        share, outside = share + following, outside + 1
+    return outside
 
 
 def summary(suite: str, variants: dict[str, dict[str, Any]]) -> dict[str, object]:
@@ -145,8 +169,8 @@ def summary(suite: str, variants: dict[str, dict[str, Any]]) -> dict[str, object
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--processes", type=int, default=5, help="of each variant, one after the other")
-    parser.add_argument("--rounds", type=int, default=5, help="of each process")
+    parser.add_argument("--processes", type=int, help="of each variant, one after the other (default: by suite)")
+    parser.add_argument("--rounds", type=int, help="of each process (default: by suite)")
     parser.add_argument("--requests", type=int, default=2000, help="of each round")
     parser.add_argument("--suites", default="flask,fastapi,requests,admin")
     parser.add_argument("--quick", action="store_true", help="a first impression in a minute")
@@ -157,6 +181,7 @@ def main() -> None:
         [sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert sink.stdout is not None
+    os.sched_setaffinity(sink.pid, CORES[1:] or CORES)
     address = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
     try:
         results = []

@@ -82,6 +82,21 @@ def test_a_hop_does_not_inherit_the_state_of_the_one_before(sink: CollectorSink,
     assert "tracestate" not in second.headers
 
 
+def test_headers_that_are_a_mapping_of_somebody_elses(sink: CollectorSink, pipeline: Pipeline) -> None:
+    request = requests.Request("GET", sink.url).prepare()
+    request.headers = {"tracestate": "of=before", "x-a": "b"}  # type: ignore[assignment]
+    with use_span(UnsampledSpan(5, None)):
+        requests.Session().send(request, timeout=5)
+    sent = sink.requests[0].headers
+    assert (sent["x-a"], sent["traceparent"][-2:]) == ("b", "02")
+    assert "tracestate" not in sent
+
+
+def test_headers_in_other_letters_are_replaced(sink: CollectorSink, pipeline: Pipeline) -> None:
+    requests.get(sink.url, headers={"Traceparent": "00-of-somebody-else"}, timeout=5)
+    assert sink.requests[0].headers["traceparent"].split("-")[1] == f"{pipeline.span.context.trace_id:032x}"
+
+
 def test_no_secret_is_recorded(sink: CollectorSink, pipeline: Pipeline) -> None:
     url = sink.url.replace("http://", "http://user:hunter2@")
     requests.get(f"{url}/x?sig=hunter2&a=1", timeout=5)
@@ -127,13 +142,13 @@ def test_hooked_again_only_the_handler_changes(sink: CollectorSink, pipeline: Pi
 
 
 def test_urllib3_beneath_counts_nothing_more(sink: CollectorSink, pipeline: Pipeline) -> None:
-    from spanwise.http.client import inside_call
+    from spanwise.http.client import INSIDE_CALL
 
     seen: list[bool] = []
     original = requests.adapters.HTTPAdapter.get_connection_with_tls_context
 
     def look(self: Any, *arguments: Any, **named: Any) -> Any:
-        seen.append(inside_call())
+        seen.append(INSIDE_CALL.get())
         return original(self, *arguments, **named)
 
     session = requests.Session()
@@ -141,7 +156,7 @@ def test_urllib3_beneath_counts_nothing_more(sink: CollectorSink, pipeline: Pipe
     adapter.get_connection_with_tls_context = look.__get__(adapter)  # type: ignore[attr-defined]
     session.get(sink.url, timeout=5)
     assert seen == [True]
-    assert not inside_call()
+    assert not INSIDE_CALL.get()
 
 
 def test_imported_before_or_after(run: Callable[..., Any], sink: CollectorSink) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from random import getrandbits
 from time import perf_counter, time, time_ns
 from typing import Any
@@ -40,7 +40,6 @@ from spanwise.tracing.spans import (
     UntracedSpan,
     exception_name,
     new_span_id,
-    new_trace_id,
 )
 from spanwise.tracing.tracecontext import RANDOM, SAMPLED, trace_flags, trace_state, trace_state_text, traceparent
 
@@ -48,7 +47,11 @@ from spanwise.tracing.tracecontext import RANDOM, SAMPLED, trace_flags, trace_st
 _MAX_HOSTS = 200
 OTHER_HOST = "_other"
 _BAGGAGE = W3CBaggagePropagator()
-_inside: ContextVar[bool] = ContextVar("spanwise_inside_call", default=False)
+# Whether this code runs on behalf of a call that is counted already: for libraries that others are built on.
+INSIDE_CALL: ContextVar[bool] = ContextVar("spanwise_inside_call", default=False)
+_RANDOM_BITS = 128 + 64  # of a trace and a span id, one behind the other
+_MASK_64 = (1 << 64) - 1
+_RANDOMNESS = (1 << RANDOMNESS_BITS) - 1
 _log = logging.getLogger("spanwise")
 
 
@@ -99,7 +102,7 @@ class ClientRequests:
             if current is None:
                 self._root(call)
             elif kind is UnsampledSpan or kind is UntracedSpan:
-                call.context = current.get_span_context()
+                call.parent = current.get_span_context()
                 call.is_untraced = kind is UntracedSpan
             elif not isinstance(current, Span) or not self._continue(call, current.get_span_context()):
                 self._root(call)
@@ -114,22 +117,22 @@ class ClientRequests:
         """Below the current span; False when it is none."""
         if not parent.is_valid:
             return False
-        call.context = parent
+        call.parent = parent
         if parent.trace_flags.sampled:
             state = trace_state_text(parent.trace_state)
             call.span = self._span(call, parent.trace_id, parent.trace_flags, state, parent, time_ns())
-            call.context = call.span.get_span_context()
+            call.parent = call.span.get_span_context()
         return True
 
     def _root(self, call: Call) -> None:
         sampling = self._sampling
-        randomness = getrandbits(RANDOMNESS_BITS)
-        trace_id = new_trace_id(randomness)
-        if randomness >= sampling.threshold:
-            call.span = self._span(call, trace_id, SAMPLED | RANDOM, sampling.root_state, None, time_ns())
-            call.context = call.span.get_span_context()
+        ids = getrandbits(_RANDOM_BITS)
+        if ids >> 64 & _RANDOMNESS >= sampling.threshold:  # the last bits of the trace id
+            state = sampling.root_state
+            call.span = self._span(call, ids >> 64, SAMPLED | RANDOM, state, None, time_ns(), ids & _MASK_64)
+            call.parent = call.span.get_span_context()
         else:
-            call.root_ids = (trace_id, new_span_id())
+            call.root_ids = ids
 
     def _span(
         self,
@@ -155,36 +158,42 @@ class ClientRequests:
             span = call.span or NonRecordingSpan(call.context)
             propagate.inject(headers, set_span_in_context(span))
             return headers
-        if call.root_ids is not None:
-            trace_id, span_id = call.root_ids
-            headers = {"traceparent": f"00-{trace_id:032x}-{span_id:016x}-02"}  # random, not sampled
+        if call.root_ids:
+            ids = call.root_ids.to_bytes(_RANDOM_BITS // 8, "big").hex()
+            headers = {"traceparent": f"00-{ids[:32]}-{ids[32:]}-02"}  # random, not sampled
         else:
-            context = call.context
+            context = call.parent
             headers = {"traceparent": traceparent(context)}
             if context.trace_state:
                 headers["tracestate"] = trace_state_text(context.trace_state)
-        if len(current) > (SPAN_KEY in current) and all_baggage(current):
+        if current and len(current) > (SPAN_KEY in current) and all_baggage(current):
             _BAGGAGE.inject(headers, current)
         return headers
 
-    def finish(self, call: Call, status: int | None, error: BaseException | None) -> None:
+    def finish(self, call: Call, status: int | None, error: BaseException | None = None) -> None:
+        """Records the call. Never raises."""
         duration = perf_counter() - call.started
-        origin = self._origin(call.url)
-        if error is None and status is not None and status < 500:
-            problem = ""
-        else:
-            problem = error_type(error) if error is not None else "" if status is None else str(status)
-        observe = origin.observers.get((call.method, status, problem)) or self._observer(origin, call, status, problem)
-        span = call.span
-        if problem and not call.is_untraced:
-            if span is None and call.context.is_valid and self._sink.exports:
-                span = self._keep_failed(call, duration)
-            _note_failure(call, origin.host_label, origin.port_label, problem, duration)
-        if span is None:
-            observe(duration)
-            return
-        observe(duration, exemplar(span.get_span_context()))
-        self._end(call, span, origin, status, problem, error)
+        try:
+            origin = self._origin(call.url)
+            if error is None and status is not None and status < 500:
+                problem = ""
+            else:
+                problem = error_type(error) if error is not None else "" if status is None else str(status)
+            observe = origin.observers.get((call.method, status, problem))
+            if observe is None:
+                observe = self._observer(origin, call, status, problem)
+            span = call.span
+            if problem and not call.is_untraced:
+                if span is None and call.context.is_valid and self._sink.exports:
+                    span = self._keep_failed(call, duration)
+                _note_failure(call, origin.host_label, origin.port_label, problem, duration)
+            if span is None:
+                observe(duration)
+                return
+            observe(duration, exemplar(span.get_span_context()))
+            self._end(call, span, origin, status, problem, error)
+        except Exception:
+            _log.exception("spanwise: a finished call could not be recorded.")
 
     def _observer(self, origin: _Origin, call: Call, status: int | None, problem: str) -> Observe:
         status_text = "" if status is None else str(status)
@@ -197,7 +206,7 @@ class ClientRequests:
         state = kept("error", trace_state_text(context.trace_state))
         flags = context.trace_flags | SAMPLED
         start_ns = time_ns() - int(duration * 1e9)
-        if call.root_ids is not None:  # the callee was told this call's own id
+        if call.root_ids:  # the callee was told this call's own id
             return self._span(call, context.trace_id, flags, state, None, start_ns, context.span_id)
         return self._span(call, context.trace_id, flags, state, context, start_ns)
 
@@ -246,59 +255,30 @@ class ClientRequests:
 
 
 class Call:
-    """One call in flight."""
+    """One call in flight. What most calls do not have are attributes of the class: an unsampled call sets six."""
 
-    __slots__ = (
-        "_client",
-        "_context",
-        "_token",
-        "headers",
-        "is_untraced",
-        "method",
-        "root_ids",
-        "span",
-        "started",
-        "url",
-    )
-
-    _token: Token[bool]
-    headers: dict[str, str]
-    started: float
+    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
+    is_untraced = False
+    parent: SpanContext = INVALID_SPAN_CONTEXT
+    root_ids = 0  # trace and span id, where the callee sees an unsampled root
+    span: RecordedSpan | None = None
+    started = 0.0
 
     def __init__(self, client: ClientRequests, method: str, url: str) -> None:
         self._client = client
         self.method = method
         self.url = url
-        self.span: RecordedSpan | None = None
-        self.root_ids: tuple[int, int] | None = None  # trace and span id, where the callee sees an unsampled root
-        self.is_untraced = False
-        self._context = INVALID_SPAN_CONTEXT
-        self.headers = {}
 
     @property
     def context(self) -> SpanContext:
         """What the callee is told."""
-        if self.root_ids is not None and self._context is INVALID_SPAN_CONTEXT:
-            self._context = SpanContext(*self.root_ids, False, trace_flags(RANDOM))
-        return self._context
-
-    @context.setter
-    def context(self, context: SpanContext) -> None:
-        self._context = context
-
-    def __enter__(self) -> Call:
-        """While it is entered, `inside_call` is true: for libraries that other instrumented ones are built on."""
-        self._token = _inside.set(True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _inside.reset(self._token)
+        if self.root_ids and self.parent is INVALID_SPAN_CONTEXT:
+            ids = self.root_ids
+            self.parent = SpanContext(ids >> 64, ids & _MASK_64, False, trace_flags(RANDOM))
+        return self.parent
 
     def finish(self, status: int | None, error: BaseException | None = None) -> None:
-        try:
-            self._client.finish(self, status, error)
-        except Exception:
-            _log.exception("spanwise: a finished call could not be recorded.")
+        self._client.finish(self, status, error)
 
 
 def _note_failure(call: Call, host: str, port: str, problem: str, duration: float) -> None:
@@ -306,11 +286,6 @@ def _note_failure(call: Call, host: str, port: str, problem: str, duration: floa
 
     trace_id = f"{call.context.trace_id:032x}" if call.context.is_valid else ""
     CALLED.note(f"{host}:{port}" if port else host, Failure(time(), call.method, problem, duration, trace_id))
-
-
-def inside_call() -> bool:
-    """Whether this code runs on behalf of a call that is counted already."""
-    return _inside.get()
 
 
 def error_type(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spanwise.http.client import ClientRequests
+from spanwise.http.client import INSIDE_CALL, ClientRequests
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -24,25 +24,30 @@ def hook(module: Any, client: ClientRequests) -> None:
     original = adapter.send
 
     def send(self: HTTPAdapter, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        call = getattr(adapter, _MARK).begin(request.method or "", request.url or "")
+        client: ClientRequests = getattr(adapter, _MARK)
+        call = client.begin(request.method or "", request.url or "")
         _put(call.headers, request.headers)
+        inside = INSIDE_CALL.set(True)  # urllib3 below must not count it again
         try:
-            with call:  # urllib3 below must not count it again
-                response = original(self, request, *args, **kwargs)
+            response = original(self, request, *args, **kwargs)
         except BaseException as error:
-            call.finish(None, error)
+            client.finish(call, None, error)
             raise
-        call.finish(response.status_code)
+        finally:
+            INSIDE_CALL.reset(inside)
+        client.finish(call, response.status_code)
         return response
 
     adapter.send = send  # type: ignore[method-assign]
 
 
 def _put(ours: dict[str, str], headers: Any) -> None:
-    """`headers.update(ours)` of requests' CaseInsensitiveDict in a third of its time."""
-    # By lower-case names; its own `in` raises and catches an exception.
-    known = getattr(headers, "_store", headers)
+    """`headers.update(ours)` of requests' CaseInsensitiveDict in a fifth of its time."""
+    known = getattr(headers, "_store", headers)  # (name, value) by lower-case names; somebody else's mapping as it is
     if "tracestate" in known and "tracestate" not in ours:
         del headers["tracestate"]  # of the hop before, which a redirect copies
+    if known is headers:
+        headers.update(ours)
+        return
     for name, value in ours.items():
-        headers[name] = value
+        known[name.lower()] = (name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from spanwise.http.client import ClientRequests, inside_call
+from spanwise.http.client import INSIDE_CALL, ClientRequests
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
@@ -26,7 +26,12 @@ def hook(module: Any, client: ClientRequests) -> None:
 def _hook(pool: type[HTTPConnectionPool]) -> None:
     original = pool.urlopen
 
-    def urlopen(
+    def urlopen(self: HTTPConnectionPool, *args: Any, **kwargs: Any) -> BaseHTTPResponse:
+        if INSIDE_CALL.get():  # of requests, or of this function, which calls itself to retry
+            return original(self, *args, **kwargs)
+        return counted(self, *args, **kwargs)
+
+    def counted(
         self: HTTPConnectionPool,
         method: str,
         url: str,
@@ -35,18 +40,19 @@ def _hook(pool: type[HTTPConnectionPool]) -> None:
         *args: Any,
         **kwargs: Any,
     ) -> BaseHTTPResponse:
-        if inside_call():  # of requests, or of this function, which calls itself to retry
-            return original(self, method, url, body, headers, *args, **kwargs)
         full = url if "://" in url else f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}{url}"
-        call = getattr(pool, _MARK).begin(method, full)
+        client: ClientRequests = getattr(pool, _MARK)
+        call = client.begin(method, full)
         sent = {**(self.headers if headers is None else headers), **call.headers}
+        inside = INSIDE_CALL.set(True)
         try:
-            with call:
-                response = original(self, method, url, body, sent, *args, **kwargs)
+            response = original(self, method, url, body, sent, *args, **kwargs)
         except BaseException as error:
-            call.finish(None, error)
+            client.finish(call, None, error)
             raise
-        call.finish(response.status)
+        finally:
+            INSIDE_CALL.reset(inside)
+        client.finish(call, response.status)
         return response
 
     pool.urlopen = urlopen  # type: ignore[method-assign]
