@@ -261,6 +261,10 @@ def questions(asked: Questions, manifest: dict[str, Any]) -> Iterator[Question]:
     def attribute(predicate: str) -> Callable[[random.Random], Any]:
         return lambda draw: asked.ask("/api/spanwise/traces", filter=predicate, **newest)
 
+    def one_user(draw: random.Random) -> Any:
+        """A value that few spans have, or none, of a key that all have: nothing but an index finds it."""
+        return asked.ask("/api/spanwise/traces", filter=f'span.user.id = "u-{draw.randrange(10**5)}"', **newest)
+
     def found(count: int) -> Callable[[Any], bool]:
         return lambda answer: len(answer["traces"]) == count
 
@@ -273,6 +277,7 @@ def questions(asked: Questions, manifest: dict[str, Any]) -> Iterator[Question]:
     yield Question("service_operation_duration", 50, by_service,
                    lambda answer: len(answer["traces"]) == 20 or not dense)  # fmt: skip
     yield Question("attribute_rare", 200, attribute(f'span.{RARE} = "in the haystack"'), found(RARE_COUNT))
+    yield Question("attribute_rare_value", 200, one_user, lambda answer: len(answer["traces"]) <= 20)
     yield Question("attribute_common", 200, attribute("span.http.response.status_code = 500"), found(20))
     yield Question("red_by_service", 60, red,
                    lambda answer: len(answer["series"]) == len(SERVICES) or not dense)  # fmt: skip

@@ -141,6 +141,7 @@ def test_dependencies(api: RunningCollector) -> None:
         ("dependencies", "endTs"),
         ("traces?minDuration=soon", "minDuration"),
         ("traces?tags=x", "tags"),
+        ("traces?" + "&".join(f"tag=k{number}:v" for number in range(21)), "21 are given; at most 20"),
         ("traces?tag=x", "tag"),
         ("traces/nothing", "nothing"),
         ("sampling", "service"),

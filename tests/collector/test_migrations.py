@@ -31,7 +31,9 @@ def test_each_file_says_what_it_is_for_and_may_be_applied_again() -> None:
     for migration in migrations():
         text = migration.path.read_text()
         assert re.match(r"-- [A-Z]", text), migration.path
-        assert re.search(r"^(CREATE (TABLE|MATERIALIZED VIEW)|ALTER TABLE) .*IF NOT EXISTS", text, re.M), migration.path
+        assert re.search(r"^(CREATE (TABLE|MATERIALIZED VIEW)|ALTER TABLE)\s.*IF (NOT )?EXISTS", text, re.M | re.S), (
+            migration.path
+        )
 
 
 def test_an_empty_store_gets_all_and_then_nothing_more(empty: Any) -> None:

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from spanwise.settings import parse_duration
 from spanwise_collector.query import BadSearchError
-from spanwise_collector.query.filter import Attribute, Field, Scope, parse, parse_field
+from spanwise_collector.query.filter import Attribute, Field, Scope, parse_all, parse_field
 
 Given = Mapping[str, Any]
 
@@ -104,7 +104,7 @@ def filters() -> Parameter:
     def parsed(name: str, given: Sequence[str]) -> tuple[Any, ...]:
         if len(given) > _MOST_FILTERS:
             raise BadSearchError(f"{name} is given {len(given)} times; at most {_MOST_FILTERS} are allowed")
-        return tuple(parse(one) for one in given)
+        return parse_all(given)
 
     help_ = 'What a span must be like, such as `span.http.route = "/albums" and duration > 250ms`; see Filters.'
     return Parameter("filter", help_, {"type": "array", "items": {"type": "string"}}, parsed, (), repeated=True)

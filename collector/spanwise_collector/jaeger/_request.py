@@ -18,6 +18,7 @@ from spanwise_collector.query import (
     every,
     integer,
     some,
+    tag_is,
     unix_ns,
 )
 from spanwise_collector.query.filter import Comparison, Intrinsic, Operator, condition
@@ -25,6 +26,8 @@ from spanwise_collector.query.filter import Comparison, Intrinsic, Operator, con
 DEFAULT_LIMIT = 100
 _LOOKBACK_NS = 2 * 86_400 * 10**9
 _LONGEST_NS = 2**63 - 1
+# Each is looked for in spans and resources, which costs the engine some ms to plan, again for each window of time.
+_MOST_TAGS = 20
 _PART = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h)")
 # Tags that our answers have and that were never sent as attributes: a click on one must find its span.
 _MADE = {
@@ -65,18 +68,25 @@ def span_search(
     limit: int,
     page: str = "",
 ) -> Search:
-    """All conditions must be met by one span, as in Jaeger; "" and None mean any. The limit is brought into bounds."""
+    """All conditions must be met by one span, as in Jaeger; "" and None mean any. The limit is brought into bounds.
+
+    Raises BadSearchError for too many tags.
+    """
+    if len(tags) > _MOST_TAGS:
+        raise BadSearchError(f"tags: {len(tags)} are given; at most {_MOST_TAGS} are allowed")
     binder = Binder()
     conditions: list[Condition] = []
     if service:
-        conditions.append(binder.piece("service_in", services=binder.bind([service], "Array(String)")))
+        conditions.append(binder.piece("service_in", cheap=True, services=binder.bind([service], "Array(String)")))
     if operation:
-        conditions.append(binder.piece("name_is", name=binder.bind(operation, "String")))
+        conditions.append(binder.piece("name_is", cheap=True, name=binder.bind(operation, "String")))
     conditions += [_tag(binder, key, value) for key, value in tags.items()]
     if least_ns is not None or most_ns is not None:
         upper = _LONGEST_NS if most_ns is None else most_ns
         conditions.append(
-            binder.piece("lasted", least=binder.bind(least_ns or 0, "Int64"), most=binder.bind(upper, "Int64"))
+            binder.piece(
+                "lasted", cheap=True, least=binder.bind(least_ns or 0, "Int64"), most=binder.bind(upper, "Int64")
+            )
         )
     return Search(
         start_ns=start_ns,
@@ -129,7 +139,7 @@ def _tag(binder: Binder, key: str, value: str) -> Condition:
     if key == "error" and value == "true":
         return binder.piece("has_error")
     bound_key, bound_value = binder.bind(key, "String"), binder.bind(value, "String")
-    places = [binder.piece(piece, key=bound_key, value=bound_value) for piece in ("attribute_is", "resource_is")]
+    places = (tag_is(binder, key, value), binder.piece("resource_is", cheap=True, key=bound_key, value=bound_value))
     return some([*places, *(condition(one, binder) for one in _made(key, value))])
 
 

@@ -10,6 +10,7 @@ from spanwise_collector.query._otlp import any_value, otlp_json, otlp_protobuf
 from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, SORTS, BadSearchError, Search, TraceSearch
 from spanwise_collector.query._time import go_duration_ns, integer, unix_ns
 from spanwise_collector.query._trace import TraceReader, parse_trace_id
+from spanwise_collector.query._value_index import has_key, may_have_value, tag_is
 from spanwise_collector.query._values import Json, attributes
 
 __all__ = [
@@ -36,11 +37,14 @@ __all__ = [
     "attributes",
     "every",
     "go_duration_ns",
+    "has_key",
     "integer",
+    "may_have_value",
     "otlp_json",
     "otlp_protobuf",
     "parse_trace_id",
     "pieces",
     "some",
+    "tag_is",
     "unix_ns",
 ]

@@ -48,9 +48,17 @@ class Binder:
         self.parameters[name] = value
         return f"{{{name}:{kind}}}"
 
-    def piece(self, name: str, /, whole: bool = False, **words: str) -> Condition:
-        """A section of `conditions.sql`. Words must be operators of ours, other pieces, or what `bind` returned."""
-        return Condition(pieces(_FILE)[name].substitute(words), whole)
+    def piece(self, name: str, /, whole: bool = False, cheap: bool = False, **words: str) -> Condition:
+        """A section of `conditions.sql`. Words must be operators of ours, other pieces, or what `bind` returned.
+
+        `cheap` says that it reads small columns only, so that it can be found out before others.
+        """
+        sql = pieces(_FILE)[name].substitute(words)
+        return Condition(sql, whole, sql if cheap else "")
+
+    def first(self, condition: Condition, times: str) -> str:
+        """What is looked at before the columns that are dear to read; `times` are the query's own bounds on `start`."""
+        return self.piece("first", needed=condition.needed, times=times).sql if condition.needed else ""
 
 
 def every(conditions: Iterable[Condition]) -> Condition:

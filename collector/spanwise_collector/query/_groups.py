@@ -41,10 +41,11 @@ class Groups:
     joins: str
     whole: bool
 
-    def source(self, binder: Binder, whole: bool) -> str:
-        """The table of spans that has all that is asked for, with what is joined to it."""
-        table = "trace_spans" if whole or self.whole else "spans"
-        return binder.piece("source", table=table, joins=self.joins).sql
+    def source(self, binder: Binder, matching: Condition) -> str:
+        """The table of spans that has all that is asked for, with what is joined to it, and what is looked at first."""
+        first = binder.first(matching, binder.piece("in_time").sql)
+        table = "trace_spans" if matching.whole or self.whole else "spans"
+        return binder.piece("source", table=table, joins=self.joins, first=first).sql
 
 
 def groups(fields: Sequence[Field], binder: Binder) -> Groups:

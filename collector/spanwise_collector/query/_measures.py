@@ -145,7 +145,9 @@ class Measures:
         binder = Binder()
         matching = all_of(question.filters, binder)
         if question.entries_only:
-            matching = every((matching, binder.piece("kind_in", kinds=binder.bind(_ENTRY_KINDS, "Array(String)"))))
+            matching = every(
+                (matching, binder.piece("kind_in", cheap=True, kinds=binder.bind(_ENTRY_KINDS, "Array(String)")))
+            )
         made = groups(by, binder)
         places = {
             "matching": matching.sql,
@@ -153,7 +155,7 @@ class Measures:
             "names": "".join(f", {name}" for name in made.names),
         }
         if not minutes:
-            places["source"] = made.source(binder, matching.whole)
+            places["source"] = made.source(binder, matching)
         times = {
             "from_ns": starts_s[0] * _SECOND_NS,
             "to_ns": (starts_s[-1] + starts_s.step) * _SECOND_NS,
@@ -197,7 +199,7 @@ class Measures:
         made = groups([by], binder)
         places = {
             "group": made.columns[0],
-            "source": made.source(binder, matching.whole),
+            "source": made.source(binder, matching),
             "matching": matching.sql,
         }
         parameters = {**binder.parameters, "from_ns": from_ns, "to_ns": to_ns, "limit": _FACET_VALUES}

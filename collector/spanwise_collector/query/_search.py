@@ -207,9 +207,9 @@ def _growing_windows(start: int, to_ns: int, newest: int) -> Iterator[tuple[int,
 def _of_service(search: Search, binder: Binder) -> Iterator[Condition]:
     parts = []
     if search.service:
-        parts.append(binder.piece("service_in", services=binder.bind([search.service], "Array(String)")))
+        parts.append(binder.piece("service_in", cheap=True, services=binder.bind([search.service], "Array(String)")))
     if search.operation:
-        parts.append(binder.piece("name_is", name=binder.bind(search.operation, "String")))
+        parts.append(binder.piece("name_is", cheap=True, name=binder.bind(search.operation, "String")))
     if parts:
         yield every(parts)
 
@@ -220,11 +220,13 @@ def _matching(conditions: Sequence[Condition], binder: Binder) -> str:
         return every(()).sql
     met_by_some = some(conditions)
     met = every(binder.piece("met", condition=condition.sql) for condition in conditions)
+    times = binder.piece("in_window").sql
     return binder.piece(
         "matching",
         table="trace_spans" if met_by_some.whole else "spans",
         any=met_by_some.sql,
-        first=binder.piece("first", needed=met_by_some.needed).sql if met_by_some.needed else "",
+        times=times,
+        first=binder.first(met_by_some, times),
         each=met.sql if len(conditions) > 1 else every(()).sql,
     ).sql
 

@@ -61,24 +61,35 @@ trace_id IN (
     SELECT trace_id
     FROM $table
     $first
-    WHERE ($any)
-      AND start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC')
-      AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC') + toIntervalSecond({around_s:UInt32})
+    WHERE ($any) AND $times
     GROUP BY trace_id
     HAVING $each
 )
 -- :first  what is looked at before the columns that are dear to read
-PREWHERE ($needed)
-  AND start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC')
-  AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC') + toIntervalSecond({around_s:UInt32})
+PREWHERE ($needed) AND $times
+-- :in_window  spans of traces that start in a window
+start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC')
+    AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC') + toIntervalSecond({around_s:UInt32})
+-- :in_time  spans that started in a time
+start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC') AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC')
 -- :has_key  spans with an attribute of this key, whatever its value
 has(attributes.key, $key)
+-- :may_have_value  and of blocks that may have one of these hashes, as the index `attribute_values` tells (the hint is itself true)
+has(attributes.key, $key) AND indexHint(
+    hasAny(arrayMap((key, value) -> cityHash64(key, value), attributes.key, attributes.value), [$hashes])
+)
+-- :hash_of_value  what the index has of a key and a value's text
+cityHash64($key, $text)
+-- :text_of  a number as the store has it
+toString($value)
+-- :text_of_double  a whole number as the store has it when it was sent as a double
+toString(toFloat64($value))
 -- :met  that some span meets a condition
 countIf($condition) > 0
 -- :kind_in  spans of these kinds
 toString(kind) IN $kinds
--- :source  a table, and what is joined to it
-$table $joins
+-- :source  a table, what is joined to it, and what is looked at first
+$table $joins $first
 -- :joined_value  a value of each origin, joined to the spans of it
 ANY LEFT JOIN (SELECT origin, $value AS $name FROM origins) AS of_$name USING (origin)
 -- :column_group  a column's value as type and text

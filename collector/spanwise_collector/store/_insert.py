@@ -53,6 +53,8 @@ def insert(client: Any, payload: bytes, token: str) -> None:
         "insert_deduplicate": 1,
         "insert_deduplication_token": token,
         "deduplicate_blocks_in_dependent_materialized_views": 1,
+        # Merges index what they write: a part fresh from an insert is small enough to be looked through.
+        "materialize_skip_indexes_on_insert": 0,
         # Days of spans in one batch are bounded by the retention, which may be longer than the engine's 100.
         "max_partitions_per_insert_block": 0,
     }

@@ -30,6 +30,8 @@ _LOGIC = frozenset({"&&", "||"})
 _ORDER = frozenset({">", ">=", "<", "<="})
 _EQUALITY = frozenset({"=", "!="})
 _REGEX = frozenset({"=~", "!~"})
+# Each costs the engine some ms to plan, again for each window of time.
+_MOST_UNSCOPED = 20
 COMPARISONS = _ORDER | _EQUALITY | _REGEX
 
 
@@ -37,6 +39,7 @@ def check(query: Query) -> None:
     """Raises TraceQLError."""
     for stage in query.pipeline.stages:
         _check_stage(stage)
+    _check_size(query.pipeline)
     if query.metric is not None:
         _check_metric(query.metric)
     elif query.ranks:
@@ -79,6 +82,27 @@ def fields_of(field: Field | None) -> Iterator[Attribute | Intrinsic]:
         yield from fields_of(field.right)
     elif isinstance(field, Aggregate):
         yield from fields_of(field.of)
+
+
+def _check_size(pipeline: Pipeline) -> None:
+    unscoped = [field for field in _filtered(pipeline) if isinstance(field, Attribute) and not field.scope]
+    if len(unscoped) > _MOST_UNSCOPED:
+        raise TraceQLError(
+            f"TraceQL, column {unscoped[_MOST_UNSCOPED].at}: more than {_MOST_UNSCOPED} attributes without a scope,"
+            " which are looked for in spans and resources: say where, with span. or resource."
+        )
+
+
+def _filtered(stage: Stage) -> Iterator[Attribute | Intrinsic]:
+    """The fields of all filters."""
+    if isinstance(stage, Filter):
+        yield from fields_of(stage.condition)
+    elif isinstance(stage, Combine):
+        yield from _filtered(stage.left)
+        yield from _filtered(stage.right)
+    elif isinstance(stage, Pipeline):
+        for inner in stage.stages:
+            yield from _filtered(inner)
 
 
 def _check_stage(stage: Stage) -> None:

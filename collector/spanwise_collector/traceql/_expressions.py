@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from spanwise_collector.query import Binder, Condition, every, some
+from spanwise_collector.query import Binder, Condition, every, has_key, may_have_value, some
 from spanwise_collector.traceql._check import COMPARISONS, type_of
-from spanwise_collector.traceql._fields import Needs
+from spanwise_collector.traceql._fields import INTRINSICS, Needs
 from spanwise_collector.traceql._pieces import piece
 from spanwise_collector.traceql._tree import Attribute, Binary, Field, Intrinsic, Literal, Type, Unary
 from spanwise_collector.traceql._values import NUMBERS, As, Columns, Value, constant
@@ -22,6 +23,9 @@ _ARITHMETIC = {
     "%": "({left} % nullIf({right}, 0))",
     "^": "pow({left}, {right})",
 }
+_OF_ORIGIN = frozenset({"resource", "instrumentation"})
+# The types of literals that the index over attributes can look for; durations are numbers.
+_INDEXED = frozenset({Type.STRING, Type.NUMBER, Type.BOOLEAN})
 # Which comparisons of nestedSetParent with a number ask no more than whether the span is a root (-1).
 _ROOT_TESTS: dict[tuple[str, object], bool] = {
     ("<", 0): True,
@@ -150,19 +154,37 @@ def necessary(field: Field | None, binder: Binder) -> Condition | None:
     columns = Columns(binder)
     sql = Expressions(columns).condition(field)
     needed = columns.needs - {Needs.NOTHING}
-    return Condition(sql, Needs.WHOLE in needed, _needed(field, binder)) if needed <= {Needs.WHOLE} else None
+    return Condition(sql, Needs.WHOLE in needed, _needed(field, sql, binder)) if needed <= {Needs.WHOLE} else None
 
 
-def _needed(field: Field, binder: Binder) -> str:
-    """That a span has the attribute that is compared with a literal: keys are much cheaper to read than values."""
-    if not isinstance(field, Binary):
+def _needed(field: Field, sql: str, binder: Binder) -> str:
+    """Of an attribute or a small column that is compared with a literal, what can be found out before; `sql` is all."""
+    if not isinstance(field, Binary) or field.operator not in COMPARISONS:
         return ""
     sides = (field.left, field.right)
-    attribute = next((side for side in sides if isinstance(side, Attribute) and side.scope == "span"), None)
+    named = next((side for side in sides if isinstance(side, Attribute | Intrinsic)), None)
     literal = next((side for side in sides if isinstance(side, Literal) and side.type is not Type.NIL), None)
-    if attribute is None or literal is None or field.operator not in COMPARISONS:
+    if named is None or literal is None:
         return ""
-    return binder.piece("has_key", key=binder.bind(attribute.name, "String")).sql
+    if isinstance(named, Intrinsic):
+        return sql if INTRINSICS[named.name].needs is Needs.NOTHING else ""
+    if named.scope in _OF_ORIGIN:
+        return sql
+    if named.scope not in ("", "span"):
+        return ""
+    own = _needed_of_own(field.operator, named, literal, binder)
+    if named.scope:
+        return own
+    of_resource = replace(named, scope="resource")
+    left, right = (of_resource if side is named else side for side in sides)
+    other = Expressions(Columns(binder)).condition(replace(field, left=left, right=right))
+    return some((Condition(own), Condition(other))).sql
+
+
+def _needed_of_own(operator: str, attribute: Attribute, literal: Literal, binder: Binder) -> str:
+    if operator == "=" and literal.value is not None and literal.type in _INDEXED:
+        return may_have_value(binder, attribute.name, literal.value)
+    return has_key(binder, attribute.name)
 
 
 def _sides(field: Field, operator: str) -> list[Field]:

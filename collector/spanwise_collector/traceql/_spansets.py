@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import cast
 
-from spanwise_collector.query import Binder, Condition, some
+from spanwise_collector.query import Binder, Condition, every, some
 from spanwise_collector.traceql._expressions import Expressions, computed, necessary
 from spanwise_collector.traceql._fields import INTRINSICS, Needs
 from spanwise_collector.traceql._pieces import piece
@@ -201,6 +201,10 @@ class Relation:
         if source is not None:
             return piece("filter_again", input=source, condition=self.condition(spanset.condition))
         condition = self._expressions.condition(spanset.condition)
+        if self.scope is Scope.WINDOW:
+            first = necessary(spanset.condition, self.binder)
+            if first is not None and first.needed:
+                condition = every((Condition(first.needed), Condition(condition))).sql
         return piece("filter", scope=piece(self.scope.value), condition=condition)
 
     def _operand(self, spanset: Spanset, source: str | None) -> str:

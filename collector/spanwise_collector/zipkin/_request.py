@@ -14,6 +14,7 @@ from spanwise_collector.query import (
     every,
     integer,
     some,
+    tag_is,
     unix_ns,
 )
 from spanwise_collector.query.filter import Comparison, Intrinsic, Operator, condition
@@ -44,7 +45,7 @@ def search(arguments: Mapping[str, str], catalog: Catalog) -> Search | None:
         names = catalog.services_like(given)
         if not names:
             return None
-        service = [binder.piece("service_in", services=binder.bind(names, "Array(String)"))]
+        service = [binder.piece("service_in", cheap=True, services=binder.bind(names, "Array(String)"))]
     wanted = list(_wanted(arguments, binder))
     start, end = window_ns(arguments)
     return Search(
@@ -59,7 +60,7 @@ def search(arguments: Mapping[str, str], catalog: Catalog) -> Search | None:
 def _wanted(arguments: Mapping[str, str], binder: Binder) -> list[Condition]:
     wanted = []
     if (name := arguments.get("spanName", "")) and name != "all":
-        wanted.append(binder.piece("name_like", name=binder.bind(name, "String")))
+        wanted.append(binder.piece("name_like", cheap=True, name=binder.bind(name, "String")))
     if peer := arguments.get("remoteServiceName", ""):
         wanted.append(_tag(binder, "peer.service", peer))
     for part in arguments.get("annotationQuery", "").split(" and "):
@@ -69,7 +70,9 @@ def _wanted(arguments: Mapping[str, str], binder: Binder) -> list[Condition]:
         least = integer("minDuration", arguments["minDuration"], 0) * 1000
         most = integer("maxDuration", arguments.get("maxDuration", ""), 0) * 1000
         wanted.append(
-            binder.piece("lasted", least=binder.bind(least, "Int64"), most=binder.bind(most or _LONGEST_NS, "Int64"))
+            binder.piece(
+                "lasted", cheap=True, least=binder.bind(least, "Int64"), most=binder.bind(most or _LONGEST_NS, "Int64")
+            )
         )
     return wanted
 
@@ -91,7 +94,7 @@ def _annotation(binder: Binder, part: str) -> Condition:
 
 
 def _tag(binder: Binder, key: str, value: str) -> Condition:
-    sent = binder.piece("attribute_is", key=binder.bind(key, "String"), value=binder.bind(value, "String"))
+    sent = tag_is(binder, key, value)
     if key == _STATUS_CODE and value in _STATUSES:
         return some([sent, condition(Comparison(Intrinsic.STATUS, Operator.EQUAL, _STATUSES[value]), binder)])
     if key == _SCOPE_NAME and value:

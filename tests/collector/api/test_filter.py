@@ -16,6 +16,7 @@ from spanwise_collector.query.filter import (
     Or,
     Scope,
     parse,
+    parse_all,
     parse_field,
 )
 
@@ -138,3 +139,14 @@ def test_fields_alone() -> None:
     assert parse_field("span.http.route") == Attribute(Scope.SPAN, "http.route")
     with pytest.raises(BadSearchError, match="route"):
         parse_field("route")
+
+
+def test_the_filters_of_a_request_share_their_limits() -> None:
+    assert len(parse_all(["any.a = 1"] * 20)) == 20
+    with pytest.raises(
+        BadSearchError, match=r"column 15: more than 20 comparisons of any.KEY.* span.KEY or resource.KEY"
+    ):
+        parse_all(["any.a = 1"] * 19 + ["any.a = 1 and any.a = 2"])
+    parse_all(["span.a = 1"] * 100)
+    with pytest.raises(BadSearchError, match="column 1: more than 100 comparisons"):
+        parse_all(["span.a = 1"] * 101)

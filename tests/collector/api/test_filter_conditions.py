@@ -263,13 +263,17 @@ def test_what_a_filter_needs_is_true_of_all_it_means(client: Any, wanted: Filter
         assert client.query(sql, parameters=binder.parameters).result_rows == [(0,)], wanted
 
 
-def test_only_span_attributes_need_a_key() -> None:
-    def needed(text: str) -> int:
-        return condition(parse(text), Binder()).needed.count("has(")
+def test_what_is_found_out_first() -> None:
+    def needed(text: str) -> tuple[int, int]:
+        """How many keys are looked for, and how many values in the index."""
+        made = condition(parse(text), Binder()).needed
+        return made.count("has("), made.count("indexHint(")
 
-    assert needed("span.a = 1") == 1
-    assert needed("span.a = 1 and service = x") == 1
-    assert needed("span.a = 1 and (span.b exists or span.c = 2)") == 3
-    assert needed("span.a = 1 or service = x") == 0
-    assert needed("not span.a = 1") == 0
-    assert needed("any.a = 1") == needed("event.a = 1") == needed("resource.a = 1") == 0
+    assert needed("span.a = 1") == needed("span.a = 1 and service = x") == (1, 1)
+    assert needed("span.a = 1 or service = x") == needed("any.a = x") == (1, 1)
+    assert needed("span.a != 1") == needed("span.a > 1") == needed("span.a exists") == (1, 0)
+    assert needed("span.a = 1 and (span.b exists or span.c = 2)") == (3, 2)
+    assert needed("span.a = 1e300") == (1, 0)  # the double of many whole numbers
+    assert needed("span.a = 1 or event.a = 1") == needed("not span.a = 1") == (0, 0)
+    first = {text: condition(parse(text), Binder()).needed for text in ("service = x", "resource.a = 1", "event.a = 1")}
+    assert [bool(made) for made in first.values()] == [True, True, False]

@@ -98,6 +98,7 @@ def test_precedence(written: str, meant: str) -> None:
         ("{ .a = 9999999999999h }", 8, "larger than 64 bits"),
         ("{} | rate() | topk(" + "9" * 5000 + ")", 20, "larger than 64 bits"),
         ("{} | compare({}, 10, 1, " + "9" * 30 + ")", 25, "larger than 64 bits"),
+        ("{ .a = 1 } && { " + " || ".join([".b = 1"] * 20) + " }", 207, "without a scope.* span\\. or resource\\."),
     ],
 )
 def test_a_mistake_is_named_with_its_column(query: str, column: int, named: str) -> None:
@@ -107,7 +108,7 @@ def test_a_mistake_is_named_with_its_column(query: str, column: int, named: str)
 
 
 @pytest.mark.parametrize(
-    "query", ["{" + "(" * 200 + ".a" + ")" * 200 + "}", "{ " + " && ".join([".a = 1"] * 100) + " }"]
+    "query", ["{" + "(" * 200 + ".a" + ")" * 200 + "}", "{ " + " && ".join(["span.a = 1"] * 100) + " }"]
 )
 def test_parentheses_and_chains_may_be_long(query: str) -> None:
     parse(query)

@@ -1,7 +1,7 @@
 """Filters: the language in which our API says which spans are meant (docs/collector-api.md, "Filters")."""
 
 from spanwise_collector.query.filter._conditions import condition
-from spanwise_collector.query.filter._parser import parse, parse_field
+from spanwise_collector.query.filter._parser import parse, parse_all, parse_field
 from spanwise_collector.query.filter._tree import (
     And,
     Attribute,
@@ -29,6 +29,7 @@ __all__ = [
     "Scope",
     "condition",
     "parse",
+    "parse_all",
     "parse_field",
     "written",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from spanwise_collector.query._condition import Binder, Condition, every, some
+from spanwise_collector.query._value_index import has_key, may_have_value
 from spanwise_collector.query.filter._tree import (
     And,
     Attribute,
@@ -76,13 +77,19 @@ def condition(filter_: Filter, binder: Binder) -> Condition:
 def _of_attribute(attribute: Attribute, comparison: Comparison, binder: Binder) -> Condition:
     key = binder.bind(attribute.key, "String")
     test = _test_of_value(comparison, binder).sql
-    found = some(
-        binder.piece(place, place in _ONLY_IN_WHOLE_SPANS, key=key, test=test) for place in _PLACES[attribute.scope]
-    )
-    if attribute.scope is not Scope.SPAN:
-        return found
-    # Keys are a tenth of what values are, and most spans do not have most keys.
-    return replace(found, needed=binder.piece("has_key", key=key).sql)
+    return some(_at_place(place, attribute.key, key, test, comparison, binder) for place in _PLACES[attribute.scope])
+
+
+def _at_place(place: str, key: str, bound_key: str, test: str, comparison: Comparison, binder: Binder) -> Condition:
+    if place in _ONLY_IN_WHOLE_SPANS:
+        return binder.piece(place, whole=True, key=bound_key, test=test)
+    if place != "in_attributes":
+        return binder.piece(place, cheap=True, key=bound_key, test=test)
+    if comparison.operator is Operator.EQUAL and comparison.value is not None:
+        needed = may_have_value(binder, key, comparison.value)
+    else:
+        needed = has_key(binder, key)
+    return replace(binder.piece(place, key=bound_key, test=test), needed=needed)
 
 
 def _test_of_value(comparison: Comparison, binder: Binder) -> Condition:
@@ -104,7 +111,7 @@ def _test_of_value(comparison: Comparison, binder: Binder) -> Condition:
 
 def _of_intrinsic(column: _Column, comparison: Comparison, binder: Binder) -> Condition:
     test = _test_of_column(column, comparison, binder).sql
-    return binder.piece(column.piece, column.whole, test=test)
+    return binder.piece(column.piece, column.whole, not column.whole, test=test)
 
 
 def _test_of_column(column: _Column, comparison: Comparison, binder: Binder) -> Condition:

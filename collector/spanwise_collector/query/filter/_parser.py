@@ -9,6 +9,8 @@ comparison = field ( operator value | "exists" )
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from spanwise_collector.query._search import BadSearchError
 from spanwise_collector.query.filter._tokens import Token, TokenKind, tokens, unquoted
@@ -27,7 +29,10 @@ from spanwise_collector.query.filter._tree import (
 )
 
 _DEEPEST = 50
+# Of all filters of one request. A comparison of any.KEY looks into the resources too, which costs the engine some ms to
+# plan, again for each window of time.
 _MOST_COMPARISONS = 100
+_MOST_OF_ANY = 20
 _WORDS = {"&&": "and", "||": "or", "!": "not"}
 _KEYWORDS = frozenset({"and", "or", "not", "exists"})
 _INTRINSICS = {field.written: field for field in Intrinsic}
@@ -47,7 +52,13 @@ _UNIT_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60
 
 def parse(text: str) -> Filter:
     """Raises BadSearchError, which names the column and what was expected there."""
-    return _Parser(text).filter()
+    return parse_all([text])[0]
+
+
+def parse_all(texts: Sequence[str]) -> tuple[Filter, ...]:
+    """The filters of one request, which share the limits. Raises BadSearchError, as `parse` does."""
+    size = _Size()
+    return tuple(_Parser(text, size).filter() for text in texts)
 
 
 def parse_field(text: str) -> Field:
@@ -55,12 +66,32 @@ def parse_field(text: str) -> Field:
     return _field(text, f"{text[:100]!r}")
 
 
+@dataclass(slots=True)
+class _Size:
+    """How much has been asked for so far."""
+
+    comparisons: int = 0
+    of_any: int = 0
+
+    def add(self, field: Field, column: int) -> None:
+        """Raises BadSearchError."""
+        self.comparisons += 1
+        self.of_any += isinstance(field, Attribute) and field.scope is Scope.ANY
+        if self.comparisons > _MOST_COMPARISONS:
+            raise BadSearchError(f"filter, column {column}: more than {_MOST_COMPARISONS} comparisons")
+        if self.of_any > _MOST_OF_ANY:
+            raise BadSearchError(
+                f"filter, column {column}: more than {_MOST_OF_ANY} comparisons of any.KEY, which look into spans and"
+                " resources: say where, with span.KEY or resource.KEY"
+            )
+
+
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, size: _Size) -> None:
         self._tokens = tokens(text)
         self._at = 0
         self._depth = 0
-        self._comparisons = 0
+        self._size = size
 
     def filter(self) -> Filter:
         whole = self._disjunction()
@@ -123,11 +154,9 @@ class _Parser:
         token = self._next
         if token.kind is not TokenKind.WORD or self._word in _KEYWORDS:
             raise self._expected("a field such as service, duration or span.http.route")
-        self._comparisons += 1
-        if self._comparisons > _MOST_COMPARISONS:
-            raise BadSearchError(f"filter, column {token.column}: more than {_MOST_COMPARISONS} comparisons")
         self._take()
         field = _field(token.text, f"filter, column {token.column}: {token.text[:100]!r}")
+        self._size.add(field, token.column)
         if self._word == "exists":
             self._take()
             return Comparison(field, Operator.EXISTS, None)
