@@ -54,7 +54,7 @@ from spanwise_collector.registry import Registration, Registry, SamplingPolicies
 from spanwise_collector.span_metrics import SpanMetrics
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import ClientPool, Linker, NewerSchemaError, Retention, Store, StoreError
-from spanwise_collector.tls import TlsError, tls_from
+from spanwise_collector.tls import tls_from
 from spanwise_collector.traceql import TraceQL
 
 log = logging.getLogger("spanwise_collector")
@@ -153,7 +153,7 @@ class Collector:
                 self._start_http(main_port, otlp_port)
             with self._step("store"):
                 self._open_store(stopping)
-        except (FolderError, PortInUseError, StoreError, NewerSchemaError, SamplingPolicyError, TlsError) as error:
+        except (FolderError, PortInUseError, StoreError, NewerSchemaError, SamplingPolicyError) as error:
             fail(str(error))
         except OSError as error:
             fail(f"the data folder {self._folder.path} cannot be used: {error.strerror}: choose another with --data")

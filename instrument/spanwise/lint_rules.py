@@ -197,7 +197,7 @@ def short_token() -> Iterator[str]:
 
 @lint_rule("certificate-ends", category=_SECURITY, name="A certificate ends soon")
 def certificate_ends() -> Iterator[str]:
-    """When the admin port's certificate ends, nobody who checks it gets in; renew it in time and restart."""
+    """When the admin port's certificate ends, nobody who checks it gets in; a renewed one needs no restart."""
     from spanwise.admin.certificates import ends_at
 
     path = _setting("SPANWISE_ADMIN_TLS_CERT_FILE")

@@ -43,7 +43,7 @@ def serve(certificate: tuple[str, str]) -> Iterator[Serve]:
     def start(tls: Tls | None = None, **more: float) -> int:
         """Its port."""
         bound = bind("127.0.0.1", 0, "--port")
-        files = tls or Tls(Path(certificate[0]), Path(certificate[1]))
+        files = tls or Tls(*certificate)
         limits = {"max_connections": 400, "request_timeout_s": 30, "idle_timeout_s": 30} | more
         server = Server(echo, [bound], threads=4, max_body_bytes=8 * MIB, tls=files.context, **limits)  # type: ignore[arg-type]
         server.start()
@@ -154,7 +154,7 @@ def test_a_renewed_certificate_is_shown_to_the_next_connection(
     files = tmp_path / "live.pem", tmp_path / "live.key"
     for path, source in zip(files, before, strict=True):
         path.write_bytes(Path(source).read_bytes())
-    port = serve(Tls(*files))
+    port = serve(Tls(str(files[0]), str(files[1])))
     old, new = ssl.create_default_context(cafile=before[0]), None
     kept = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=old)
     kept.request("GET", "/")
@@ -174,7 +174,7 @@ def test_a_renewed_certificate_is_shown_to_the_next_connection(
 
 def test_mutual_tls(serve: Serve, certificate: tuple[str, str], tmp_path: Path) -> None:
     own = make_certificate(tmp_path, "client")
-    port = serve(Tls(Path(certificate[0]), Path(certificate[1]), Path(own[0])))
+    port = serve(Tls(*certificate, own[0]))
     trust = ssl.create_default_context(cafile=certificate[0])
     with pytest.raises(OSError, match=r"(?i)certificate required|reset|EOF|closed|broken"):
         fetch(f"https://127.0.0.1:{port}/", tls=trust)

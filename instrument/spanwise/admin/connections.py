@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from spanwise.admin.limits import Limits
 from spanwise.admin.wire import CONTINUE, Head, Refused, take_head
+from spanwise.tls import TlsFiles
 
 _READ_BYTES = 64 * 1024
 _ACCEPT_PAUSE_S = 0.1
@@ -62,7 +63,7 @@ class Connections:
         limits: Limits,
         on_request: OnRequest,
         on_refused: OnRefused,
-        tls: ssl.SSLContext | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
         self._listener = listener
         self._tls = tls
@@ -148,7 +149,11 @@ class Connections:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:
             # The handshake is made by the first reads, as bytes arrive, so that a silent client holds up nobody.
-            sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            try:
+                sock = self._tls.context().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            except (OSError, ValueError):  # the client has gone already
+                sock.close()
+                return
         now = time.monotonic()
         connection = Connection(sock, str(address[0]).partition("%")[0], now + self._limits.idle_timeout_s, now)
         self._reading.add(connection)

@@ -6,7 +6,6 @@ import errno
 import logging
 import select
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +20,11 @@ from spanwise.admin.limits import Limits
 from spanwise.admin.messages import Request, Response
 from spanwise.admin.pool import Pool
 from spanwise.admin.process import Process
-from spanwise.admin.tls import tls_context
+from spanwise.admin.tls import tls_files
 from spanwise.admin.wire import Head, Refused, response_head
 from spanwise.diagnosis.recorder import recorder_of
 from spanwise.settings import Settings
+from spanwise.tls import TlsFiles
 
 _BACKLOG = 128
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to show, not what to bind
@@ -43,7 +43,7 @@ def start_admin(
     Raises OSError only where this machine gives out no port at all, and SettingError for a certificate that cannot be
     used.
     """
-    tls = tls_context(settings)
+    tls = tls_files(settings)
     server = AdminServer(_listen(host, port), make_application(process, settings), limits or Limits(), tls)
     server.start()
     return server
@@ -65,7 +65,7 @@ class AdminServer:
     """`url` is where a person on this machine opens it; `host` and `port` are what it is bound to."""
 
     def __init__(
-        self, listener: socket.socket, application: Application, limits: Limits, tls: ssl.SSLContext | None = None
+        self, listener: socket.socket, application: Application, limits: Limits, tls: TlsFiles | None = None
     ) -> None:
         self.host, self.port = listener.getsockname()[:2]
         self.scheme = "http" if tls is None else "https"

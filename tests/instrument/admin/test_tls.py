@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import socket
 import ssl
 
 import pytest
 
-from spanwise.admin.tls import tls_context
+from spanwise.admin.tls import tls_files
 from spanwise.settings import SettingError
+from tests.certificates import make_certificate
 from tests.instrument.admin.conftest import settings_with
 
 
@@ -68,24 +70,36 @@ def _read(sock: socket.socket) -> bytes:
 @pytest.mark.parametrize("given", [{"tls_cert_file": "/nowhere"}, {"tls_key_file": "/nowhere"}])
 def test_half_a_certificate_is_an_error(given):
     with pytest.raises(SettingError, match="needs both the certificate and its key"):
-        tls_context(settings_with(**given))
+        tls_files(settings_with(**given))
 
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path):
     file = tmp_path / "cert.pem"
     settings = settings_with(tls_cert_file=str(file), tls_key_file=str(file))
     with pytest.raises(SettingError, match=r"cert\.pem .*No such file"):
-        tls_context(settings)
+        tls_files(settings)
     file.write_text("not a certificate")
     with pytest.raises(SettingError, match="cannot be used"):
-        tls_context(settings)
+        tls_files(settings)
 
 
 def test_without_files_there_is_no_tls():
-    assert tls_context(settings_with()) is None
+    assert tls_files(settings_with()) is None
 
 
 def _mutating():
     from spanwise.admin.messages import Tier
 
     return {"tier": Tier.MUTATING, "methods": ("POST",)}
+
+
+def test_a_renewed_certificate_is_shown_to_the_next_connection(make_admin, certificate, tmp_path):
+    files = [str(shutil.copy(source, tmp_path)) for source in certificate]
+    admin = make_admin(tls_cert_file=files[0], tls_key_file=files[1])
+    renewed = make_certificate(tmp_path, "renewed")
+    for path, source in zip(files, renewed, strict=True):
+        shutil.copy(source, path)
+    context = ssl.create_default_context(cafile=renewed[0])
+    connection = http.client.HTTPSConnection("127.0.0.1", admin.server.port, timeout=10, context=context)
+    assert ask(connection, "/admin/ping")[2] == b"pong"
+    connection.close()
