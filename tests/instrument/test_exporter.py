@@ -159,7 +159,7 @@ def test_nobody_waits_while_the_collector_hangs(sink: CollectorSink, make: Make)
 @pytest.mark.parametrize("answer", [Answer(503, {"Retry-After": "0"}), Answer(429), Answer(502), GARBAGE])
 def test_tried_again_until_it_is_taken(sink: CollectorSink, make: Make, answer: Answer) -> None:
     sink.answers.extend([answer, answer])
-    export = make()
+    export = make(delay_s=30)  # one batch, however slowly they come
     export.make_spans(3)
     assert export.exporter.force_flush(10_000)
     assert len(sink.exports) == 3
