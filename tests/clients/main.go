@@ -49,7 +49,7 @@ func main() {
 // sampler sees that the share which is sampled is that of the policy, and that a changed policy arrives.
 func sampler(url string) error {
 	const service = "clients-sampler"
-	address := url + "/api/sampling"
+	address := url + "/sampling"
 	if err := setRate(url, service, 0.25); err != nil {
 		return err
 	}

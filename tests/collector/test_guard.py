@@ -106,6 +106,8 @@ READ, WRITE = Tokens("reader", None), Tokens("writer", None)
         ("GET", "/health", 200, 200, 200),
         ("GET", "/livez", 200, 200, 200),
         ("GET", "/readyz", 200, 200, 200),
+        ("GET", "/ready", 200, 200, 200),
+        ("GET", "/sampling", 401, 200, 200),
     ],
 )
 def test_tokens(method: str, path: str, nobody: int, reader: int, writer: int) -> None:

@@ -37,6 +37,7 @@ def test_the_first_page_answers_soon_and_says_when_it_is_not_ready(new_collector
     assert b"<html" in page.body
     assert running.get("/health").json == {"status": "ok"}
     assert running.get("/readyz").json == {"status": "ready"}
+    assert running.get("/ready").body == b"ready\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -189,7 +189,10 @@ def test_over_http(collector: RunningCollector) -> None:
     assert answer.headers["ETag"] == fetch(url).headers["ETag"] != before
     assert fetch(url, "PUT", body(0.6), if_match=before).status == 412
     assert fetch(url, "PUT", b"{}{").status == 400
-    assert collector.get("/api/sampling?service=http-sampling").json["probabilisticSampling"] == {"samplingRate": 0.5}
+    for path in ("/api/sampling", "/sampling"):
+        answer = collector.get(f"{path}?service=http-sampling").json
+        assert answer["probabilisticSampling"] == {"samplingRate": 0.5}
+        assert collector.get(path).status == 400
     assert "http-sampling" in collector.get("/api/spanwise/sampling/policies").json["services"]
     assert fetch(url, "DELETE").status == 204
     assert fetch(url).headers["ETag"] == before

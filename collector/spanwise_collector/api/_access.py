@@ -5,10 +5,10 @@ from __future__ import annotations
 from spanwise_collector.http import Access
 from spanwise_collector.registry import SNAPSHOT_PATH
 
-_OPEN = frozenset({"/health", "/livez", "/readyz"})
+_OPEN = frozenset({"/health", "/livez", "/readyz", "/ready"})
 _INSTANCES = "/api/spanwise/instances"
 _SAMPLING = "/api/spanwise/sampling"
-_JAEGER_SAMPLING = "/api/sampling"
+_JAEGER_SAMPLING = ("/api/sampling", "/sampling")
 _PROMETHEUS = "/sd/prometheus"
 _SEARCHES = frozenset({"/api/v3/traces", "/api/v3/trace-summaries"})
 
@@ -21,7 +21,7 @@ UNTRACED = (
     _INSTANCES,
     SNAPSHOT_PATH,
     _SAMPLING,
-    _JAEGER_SAMPLING,
+    *_JAEGER_SAMPLING,
     "/sd/",
     *sorted(_OPEN),
 )
@@ -33,7 +33,7 @@ def access(method: str, path: str) -> Access:
         return Access.OPEN
     if path.startswith("/v1/"):
         return Access.WRITE
-    if path in (_SAMPLING, _JAEGER_SAMPLING) and method in ("GET", "HEAD"):
+    if path in (_SAMPLING, *_JAEGER_SAMPLING) and method in ("GET", "HEAD"):
         return Access.EITHER
     # A search may be a POST in Jaeger's API v3; it changes nothing.
     if method == "POST" and path in _SEARCHES:

@@ -1,4 +1,4 @@
-"""Whether the collector is up (`/livez`, `/health`), and whether it can answer questions (`/readyz`)."""
+"""Whether the collector is up (`/livez`, `/health`), and can answer questions (`/readyz`, Tempo's `/ready`)."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def ready() -> ResponseReturnValue:
     if problems:
         return jsonify(status="not ready", problems=problems), 503, {"Retry-After": "1"}
     return jsonify(status="ready")
+
+
+@blueprint.get("/ready")
+def ready_as_tempo() -> ResponseReturnValue:
+    problems = services().health.problems()
+    status, text = (503, f"not ready: {'; '.join(problems)}\n") if problems else (200, "ready\n")
+    return text, status, {"Content-Type": "text/plain; charset=utf-8"}

@@ -2,6 +2,6 @@
 
 from spanwise_collector.jaeger import _metrics, _routes, _v3
 
-blueprints = (_routes.blueprint, _metrics.blueprint, _v3.blueprint)
+blueprints = (_routes.blueprint, _routes.sampling_blueprint, _metrics.blueprint, _v3.blueprint)
 
 __all__ = ["blueprints"]

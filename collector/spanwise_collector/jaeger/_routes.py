@@ -16,12 +16,14 @@ from spanwise_collector.jaeger._trace import jaeger_trace
 from spanwise_collector.query import BadSearchError, integer, otlp_protobuf, unix_ns
 
 blueprint = Blueprint("jaeger", __name__, url_prefix="/api")
+sampling_blueprint = Blueprint("jaeger_sampling", __name__)
 
 _DAY_MS = 86_400_000
 _MAX_IDS = 100
 
 
-blueprint.register_error_handler(BadSearchError, bad_request)
+for _each in (blueprint, sampling_blueprint):
+    _each.register_error_handler(BadSearchError, bad_request)
 
 
 @blueprint.get("/services")
@@ -73,9 +75,13 @@ def dependencies() -> ResponseReturnValue:
     return _list([{"parent": caller, "child": callee, "callCount": calls} for caller, callee, calls, _ in links])
 
 
-@blueprint.get("/sampling")
+@sampling_blueprint.get("/api/sampling")
+@sampling_blueprint.get("/sampling")
 def sampling() -> ResponseReturnValue:
-    """For OpenTelemetry's and Jaeger's remote samplers; by route is what only our own policy can say."""
+    """For OpenTelemetry's and Jaeger's remote samplers; by route is what only our own policy can say.
+
+    The second path is where Jaeger's agent and its collector since version 2 have it.
+    """
     given = request.args.getlist("service")
     if len(given) != 1:
         raise BadSearchError("service must be given exactly once")
