@@ -19,7 +19,6 @@ from spanwise_collector.store import ClientPool, QueryTimeoutError
 _SECOND_NS = 10**9
 # What the one-minute aggregates know of a span.
 _IN_MINUTES = frozenset({Intrinsic.SERVICE, Intrinsic.NAME, Intrinsic.KIND})
-_ENTRY_KINDS = ["server", "consumer"]
 # Seconds; the least of them that needs no more steps than this is taken where none is asked for.
 _STEPS_S = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86_400)
 _STEPS = 120
@@ -145,9 +144,7 @@ class Measures:
         binder = Binder()
         matching = all_of(question.filters, binder)
         if question.entries_only:
-            matching = every(
-                (matching, binder.piece("kind_in", cheap=True, kinds=binder.bind(_ENTRY_KINDS, "Array(String)")))
-            )
+            matching = every((matching, binder.piece("is_entry", cheap=True)))
         made = groups(by, binder)
         places = {
             "matching": matching.sql,
@@ -245,7 +242,6 @@ def _point(start_s: int, step: _Step | None, quantiles: Sequence[float]) -> Json
         "errors": counts.errors,
         "durations_ns": {
             f"{quantile:g}": None if seconds is None else round(seconds * 1e9)
-            for quantile in quantiles
-            for seconds in (counts.quantile_s(quantile),)
+            for quantile, seconds in zip(quantiles, counts.quantiles_s(quantiles), strict=True)
         },
     }

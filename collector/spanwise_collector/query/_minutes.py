@@ -33,14 +33,13 @@ class Counts:
 
     def quantile_s(self, quantile: float) -> float | None:
         """The duration in seconds below which this share lies, even within its bucket; None where there is none."""
+        return self.quantiles_s((quantile,))[0]
+
+    def quantiles_s(self, quantiles: Sequence[float]) -> list[float | None]:
+        """Like `quantile_s` for each."""
         counts = sorted((bucket, count) for bucket, count in self.buckets.items() if count > _ROUNDING)
-        wanted = quantile * sum(count for _, count in counts)
-        seen = 0.0
-        for bucket, count in counts:
-            if seen + count >= wanted:
-                return _within(bucket, (wanted - seen) / count)
-            seen += count
-        return None
+        total = sum(count for _, count in counts)
+        return [_below_s(counts, quantile * total) for quantile in quantiles]
 
 
 # What is left of a count when as much as was added is taken away again.
@@ -52,6 +51,16 @@ def bucket_edges_ns(bucket: int) -> tuple[float, float]:
     if bucket == _ZERO_BUCKET:
         return 0.0, 0.0
     return 2.0 ** (bucket / _BUCKETS_PER_DOUBLING), 2.0 ** ((bucket + 1) / _BUCKETS_PER_DOUBLING)
+
+
+def _below_s(counts: Sequence[tuple[int, float]], wanted: float) -> float | None:
+    """The duration in seconds below which so much lies, of counts by ascending bucket."""
+    seen = 0.0
+    for bucket, count in counts:
+        if seen + count >= wanted:
+            return _within(bucket, (wanted - seen) / count)
+        seen += count
+    return None
 
 
 def _within(bucket: int, share: float) -> float:

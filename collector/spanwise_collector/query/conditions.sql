@@ -86,8 +86,8 @@ toString($value)
 toString(toFloat64($value))
 -- :met  that some span meets a condition
 countIf($condition) > 0
--- :kind_in  spans of these kinds
-toString(kind) IN $kinds
+-- :is_entry  spans that began a service's work
+kind IN ('server', 'consumer')
 -- :source  a table, what is joined to it, and what is looked at first
 $table $joins $first
 -- :joined_value  a value of each origin, joined to the spans of it
