@@ -6,6 +6,7 @@ import json
 import re
 import time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.collector.running_collector import RunningCollector, wait_for
 
 SERVICE = "Zipkin-Shop"
 TRACE, ORPHANS, SHORT = new_trace_id(), new_trace_id(), "0" * 16 + new_span_id()
+VERSIONED = new_trace_id()
 ROOT, CHILD = new_span_id(), new_span_id()
 START = time.time_ns() - 60 * SECOND
 FIELDS = {
@@ -48,6 +50,9 @@ def api(collector: RunningCollector) -> RunningCollector:
     orphan = span(trace_id=ORPHANS, parent=new_span_id(), start_ns=START, duration_ns=0)
     collector.send(payload(orphan, service="zipkin-orphans"))
     collector.send(payload(span(trace_id=SHORT, start_ns=START), service="zipkin-short"))
+    versioned = span(trace_id=VERSIONED, start_ns=START, attributes={"region": "span's"})
+    resource = {"service.version": "1.2", "replicas": 3, "region": "resource's"}
+    collector.send(request(versioned, service="zipkin-versioned", resource=resource).SerializeToString())
     bare = request(span(trace_id=new_trace_id(), start_ns=START), service="zipkin-bare")
     bare.resource_spans[0].scope_spans[0].ClearField("scope")
     collector.send(bare.SerializeToString())
@@ -79,6 +84,19 @@ def test_a_trace(api: RunningCollector) -> None:
     assert root["annotations"] == [{"timestamp": START // 1000 + 5, "value": "cache miss"}]
     assert next(one for one in spans if one["id"] == CHILD)["tags"]["error"] == "true"
     assert {"serviceName": "postgres"} in [one.get("remoteEndpoint") for one in spans]
+
+
+def test_attributes_of_the_resource_are_tags_and_are_found(api: RunningCollector) -> None:
+    [one] = api.get(f"/api/v2/trace/{VERSIONED}").json
+    assert one["tags"] == {
+        "service.version": "1.2", "replicas": "3", "region": "span's", "otel.scope.name": "tests",
+    }  # fmt: skip
+    for query, found in (
+        ("service.version=1.2", True), ("service.version", True), ("replicas=3 and region=span's", True),
+        ("service.version=1.3", False), ("service.colour", False),
+    ):  # fmt: skip
+        path = f"/api/v2/traces?serviceName=zipkin-versioned&annotationQuery={quote(query)}"
+        assert bool(api.get(path).json) is found, query
 
 
 def test_short_ids(api: RunningCollector) -> None:

@@ -17,7 +17,7 @@ from spanwise_collector.query import (
     tag_is,
     unix_ns,
 )
-from spanwise_collector.query.filter import Comparison, Intrinsic, Operator, condition
+from spanwise_collector.query.filter import Attribute, Comparison, Intrinsic, Operator, Scope, condition
 
 DEFAULT_LIMIT = 10
 DEFAULT_LOOKBACK_MS = 86_400_000
@@ -62,7 +62,7 @@ def _wanted(arguments: Mapping[str, str], binder: Binder) -> list[Condition]:
     if (name := arguments.get("spanName", "")) and name != "all":
         wanted.append(binder.piece("name_like", cheap=True, name=binder.bind(name, "String")))
     if peer := arguments.get("remoteServiceName", ""):
-        wanted.append(_tag(binder, "peer.service", peer))
+        wanted.append(tag_is(binder, "peer.service", peer))
     for part in arguments.get("annotationQuery", "").split(" and "):
         if part.strip():
             wanted.append(_annotation(binder, part.strip()))
@@ -88,13 +88,17 @@ def _annotation(binder: Binder, part: str) -> Condition:
     return some(
         [
             binder.piece("has_attribute", whole=True, key=binder.bind(key, "String")),
+            condition(Comparison(Attribute(Scope.RESOURCE, key), Operator.EXISTS, None), binder),
             *([condition(Comparison(made, Operator.EXISTS, None), binder)] if made is not None else []),
         ]
     )
 
 
 def _tag(binder: Binder, key: str, value: str) -> Condition:
-    sent = tag_is(binder, key, value)
+    """Of the span or of its resource, whose attributes are shown as tags of each span."""
+    bound_key, bound_value = binder.bind(key, "String"), binder.bind(value, "String")
+    of_resource = binder.piece("resource_is", cheap=True, key=bound_key, value=bound_value)
+    sent = some((tag_is(binder, key, value), of_resource))
     if key == _STATUS_CODE and value in _STATUSES:
         return some([sent, condition(Comparison(Intrinsic.STATUS, Operator.EQUAL, _STATUSES[value]), binder)])
     if key == _SCOPE_NAME and value:
