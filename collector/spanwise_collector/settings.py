@@ -185,7 +185,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SPANWISE_COLLECTOR_BATCH_MAX",
         SIZE,
-        "8MiB",
+        "12MiB",
         "The most bytes that are put into the store at once.",
         low=64 * 2**10,
         high=64 * 2**20,

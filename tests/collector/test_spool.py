@@ -135,7 +135,10 @@ def test_garbage_after_the_records_is_cut(open_spool: OpenSpool, tmp_path: Path)
     assert take_all(again) == [b"whole"]
 
 
-def test_damage_in_the_middle_costs_one_record(open_spool: OpenSpool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("max_bytes", [1, 150, 250, BATCH_BYTES])
+def test_damage_in_the_middle_costs_one_record(
+    open_spool: OpenSpool, tmp_path: Path, max_bytes: int, caplog: pytest.LogCaptureFixture
+) -> None:
     spool = open_spool()
     for payload in (b"first" * 20, b"second" * 20, b"third" * 20):
         spool.append(payload, 1)
@@ -144,7 +147,19 @@ def test_damage_in_the_middle_costs_one_record(open_spool: OpenSpool, tmp_path: 
     data = bytearray(segment.read_bytes())
     data[data.index(b"second")] ^= 1
     segment.write_bytes(data)
-    assert take_all(open_spool()) == [b"first" * 20, b"third" * 20]
+    assert take_all(open_spool(), max_bytes) == [b"first" * 20, b"third" * 20]
+    assert caplog.text.count("is damaged") == 1
+
+
+def test_a_batch_is_read_from_the_disk_once(open_spool: OpenSpool, tmp_path: Path) -> None:
+    spool = open_spool()
+    spool.append(b"one", 1)
+    spool.append(b"two", 1)
+    batch = spool.next_batch(BATCH_BYTES)
+    assert batch is not None
+    for segment in tmp_path.glob("*.segment"):
+        segment.write_bytes(b"")
+    assert [payload for _, payload in spool.payloads(batch)] == [b"one", b"two"]
 
 
 def test_a_full_spool_refuses_and_takes_again_once_drained(open_spool: OpenSpool, tmp_path: Path) -> None:

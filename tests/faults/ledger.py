@@ -61,8 +61,9 @@ class Ledger:
 
 def read(data: Path) -> Ledger:
     done = subprocess.run(
-        [sys.executable, "-c", _READ, str(data)], capture_output=True, text=True, timeout=300, check=True
+        [sys.executable, "-c", _READ, str(data)], capture_output=True, text=True, timeout=300, check=False
     )
+    assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     (red,) = found["red"]
     by_name = {name: Counter(dict(found[name])) for name in ("spans", "trace_spans", "traces")}

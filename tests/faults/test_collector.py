@@ -83,10 +83,9 @@ def mounted_disk(folder: Path) -> Iterator[Disk]:
     ballast = folder / "ballast"
 
     def fill() -> None:
-        with ballast.open("wb") as file, contextlib.suppress(OSError):
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(2**16))
-                file.flush()
 
     try:
         yield Disk(folder, fill, ballast.unlink, {})

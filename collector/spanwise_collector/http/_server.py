@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 _READ_BEYOND_LIMIT = 2
 # Larger bodies wait in a temporary file, not in memory, until they are whole.
 _BODY_IN_MEMORY_BYTES = 2**18
+# What is read from a connection at once: by default 8 kB, which is twenty turns of the loop for 500 spans.
+_RECEIVE_BYTES = 2**16
 _MAX_HEADER_BYTES = 64 * 2**10
 # Bodies of the largest size that may be on their way at once; further ones are told to come again.
 _PARTIAL_BODIES = 32
@@ -58,6 +60,7 @@ class Server:
             threads=threads,
             max_request_body_size=max_body_bytes * _READ_BEYOND_LIMIT + 1,
             max_request_header_size=_MAX_HEADER_BYTES,
+            recv_bytes=_RECEIVE_BYTES,
             inbuf_overflow=_BODY_IN_MEMORY_BYTES,
             connection_limit=max_connections,
             channel_timeout=max(int(idle_timeout_s), 1),

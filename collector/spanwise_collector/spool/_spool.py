@@ -83,6 +83,8 @@ class Spool:
         self._next_id = 1
         self._ages: deque[tuple[int, int, float]] = deque()  # (segment, end, time): what ends there is as old
         self._full_since: float | None = None
+        # What was read last of a batch; used by the feeder's thread only.
+        self._read_last: tuple[Batch, list[tuple[Record, bytes]]] | None = None
         self._writer: SegmentWriter | None = None  # of the active segment; used by the committer's thread only
 
     # Opening and closing
@@ -223,7 +225,7 @@ class Spool:
                     batch = segment.replay.popleft()
                     segment.open_batches.add(batch)
                     return batch
-            batch = Batch(segment.id, segment.taken, self._batch_end(segment, max_bytes))
+            batch = self._next_range(segment, max_bytes)
             if self.payloads(batch):
                 self._begin(batch)
                 return batch
@@ -241,16 +243,16 @@ class Spool:
 
     def payloads(self, batch: Batch) -> list[tuple[Record, bytes]]:
         """The whole records of a batch. Damaged ones (a disk that lies) are left out and said. Raises OSError."""
-        data = self._read(batch)
-        shift = batch.start - _segment.SEGMENT_HEADER.size
-        found = []
-        for piece in _segment.scan(batch.segment, data):
-            if isinstance(piece, Damage):
-                log.error("spool: segment %d is damaged within %s; what was there is lost", batch.segment, batch.token)
-            else:
-                record = Record(piece.start + shift, piece.end + shift, piece.spans)
-                found.append((record, data[piece.payload_start : piece.end]))
-        return found
+        if self._read_last is None or self._read_last[0] != batch:
+            self._keep(batch, *self._records(batch))
+        assert self._read_last is not None
+        return self._read_last[1]
+
+    def _keep(self, batch: Batch, found: list[tuple[Record, bytes]], damages: list[Damage]) -> None:
+        """Remembers what a batch holds until another is read: it is asked for again when it is inserted."""
+        for _ in damages:
+            log.error("spool: segment %d is damaged within %s; what was there is lost", batch.segment, batch.token)
+        self._read_last = batch, found
 
     def stored(self, batch: Batch) -> None:
         """The store has it, durably."""
@@ -274,6 +276,7 @@ class Spool:
 
     def _end(self, verb: str, batch: Batch) -> None:
         segment = self._segments[batch.segment]
+        self._read_last = None
         try:
             segment.log.end(verb, batch)
         except OSError as error:  # a full disk: after a crash it is inserted again, and the store knows its token
@@ -312,19 +315,36 @@ class Spool:
             waiting = (segment for segment in self._segments.values() if segment.has_waiting)
             return min(waiting, key=lambda segment: segment.id, default=None)
 
-    def _batch_end(self, segment: _Segment, max_bytes: int) -> int:
-        """Where the records that begin at `taken` and fit into `max_bytes` end."""
+    def _next_range(self, segment: _Segment, max_bytes: int) -> Batch:
+        """The records that begin at `taken` and fit into `max_bytes`, but at least one. Raises OSError."""
         available = segment.durable
         size = max_bytes
         while True:
             batch = Batch(segment.id, segment.taken, min(segment.taken + size, available))
-            if batch.end == available:
-                return available
-            pieces = _segment.scan(segment.id, self._read(batch))
-            ends = [piece.end for piece in pieces if isinstance(piece, Record)]
-            if ends:
-                return ends[-1] + batch.start - _segment.SEGMENT_HEADER.size
-            size *= 2
+            found, damages = self._records(batch)
+            if batch.end < available:
+                # What is damaged behind the last record may be one that goes on beyond what was read.
+                if not found:
+                    size *= 2
+                    continue
+                batch = Batch(segment.id, batch.start, found[-1][0].end)
+                damages = [damage for damage in damages if damage.end <= batch.end]
+            self._keep(batch, found, damages)
+            return batch
+
+    def _records(self, batch: Batch) -> tuple[list[tuple[Record, bytes]], list[Damage]]:
+        """What a range holds: whole records with their payloads, and damage. Raises OSError."""
+        data = self._read(batch)
+        shift = batch.start - _segment.SEGMENT_HEADER.size
+        found: list[tuple[Record, bytes]] = []
+        damages = []
+        for piece in _segment.scan(batch.segment, data):
+            start, end = piece.start + shift, piece.end + shift
+            if isinstance(piece, Damage):
+                damages.append(Damage(start, end))
+            else:
+                found.append((Record(start, end, piece.spans), data[piece.payload_start : piece.end]))
+        return found, damages
 
     def _read(self, batch: Batch) -> bytes:
         """The bytes of a range, behind a segment header, as `scan` wants them."""
