@@ -21,7 +21,8 @@ SERVICE = "statuses"
 TRACE = new_trace_id()
 CODES = {"unset": 0, "ok": 1, "error": 2}
 ZIPKIN_SPAN = {
-    "traceId": new_trace_id(), "id": "00000000000000a1", "name": "sent", "timestamp": time.time_ns() // 1000, "duration": 1,
+    "traceId": new_trace_id(), "id": "00000000000000a1", "name": "sent",
+    "timestamp": time.time_ns() // 1000, "duration": 1,
     "localEndpoint": {"serviceName": "statuses-zipkin"}, "tags": {"error": "broken"},
 }  # fmt: skip
 
