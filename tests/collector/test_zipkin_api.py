@@ -165,6 +165,7 @@ def test_dependencies(api: RunningCollector) -> None:
         ("dependencies", "endTs"),
         ("autocompleteValues", "key"),
         ("traces?limit=many", "limit"),
+        ("traces?annotationQuery=" + "%20and%20".join(["k=v"] * 21), "annotationQuery has 21 parts; at most 20"),
         ("trace/nothing", "nothing"),
     ],
 )

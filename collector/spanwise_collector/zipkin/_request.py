@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from spanwise_collector.query import (
     MAX_LIMIT,
+    BadSearchError,
     Binder,
     Catalog,
     Condition,
@@ -22,6 +23,8 @@ from spanwise_collector.query.filter import Attribute, Comparison, Intrinsic, Op
 DEFAULT_LIMIT = 10
 DEFAULT_LOOKBACK_MS = 86_400_000
 _LONGEST_NS = 2**63 - 1
+# Each is looked for in spans and resources, which costs the engine some ms to plan, again for each window of time.
+_MOST_ANNOTATIONS = 20
 # Tags that our answers have and that were never sent as attributes.
 _STATUS_CODE, _SCOPE_NAME = "otel.status_code", "otel.scope.name"
 _STATUSES = {"OK": "ok", "ERROR": "error"}
@@ -63,9 +66,10 @@ def _wanted(arguments: Mapping[str, str], binder: Binder) -> list[Condition]:
         wanted.append(binder.piece("name_like", cheap=True, name=binder.bind(name, "String")))
     if peer := arguments.get("remoteServiceName", ""):
         wanted.append(tag_is(binder, "peer.service", peer))
-    for part in arguments.get("annotationQuery", "").split(" and "):
-        if part.strip():
-            wanted.append(_annotation(binder, part.strip()))
+    parts = [part.strip() for part in arguments.get("annotationQuery", "").split(" and ") if part.strip()]
+    if len(parts) > _MOST_ANNOTATIONS:
+        raise BadSearchError(f"annotationQuery has {len(parts)} parts; at most {_MOST_ANNOTATIONS} are allowed")
+    wanted += [_annotation(binder, part) for part in parts]
     if arguments.get("minDuration"):
         least = integer("minDuration", arguments["minDuration"], 0) * 1000
         most = integer("maxDuration", arguments.get("maxDuration", ""), 0) * 1000
