@@ -16,9 +16,7 @@ from spanwise_collector.query import Json
 _KINDS = {"server": "SERVER", "client": "CLIENT", "producer": "PRODUCER", "consumer": "CONSUMER"}
 _LOCAL = ("network.local.address", "zipkin.local.ipv6", "network.local.port")
 _REMOTE = ("network.peer.address", "zipkin.remote.ipv6", "network.peer.port")
-_HIDDEN = frozenset(
-    {*_LOCAL, *_REMOTE, "service.name", "peer.service", "zipkin.shared", "zipkin.debug", "zipkin.no_timestamp"}
-)
+_HIDDEN = frozenset({*_LOCAL, *_REMOTE, "peer.service", "zipkin.shared", "zipkin.debug", "zipkin.no_timestamp"})
 _SHORT_ID = "0" * 16
 
 
@@ -78,7 +76,9 @@ def _endpoint(service: str, values: dict[str, Any], keys: tuple[str, str, str]) 
 
 def _tags(span: Json) -> dict[str, str]:
     """Of the resource too, as OpenTelemetry's collector writes them; where both have a key, the span's."""
-    sent = [*span["resource"]["attributes"], *span["attributes"]]
+    # The resource's name is in localEndpoint; a span's own attribute of that name is what somebody sent.
+    resource = [item for item in span["resource"]["attributes"] if item["key"] != "service.name"]
+    sent = [*resource, *span["attributes"]]
     tags = {item["key"]: _text(item["value"]) for item in sent if item["key"] not in _HIDDEN}
     status = span["status"]
     # A failed span that came with the tag is one of Zipkin's: it is given back as it was.
