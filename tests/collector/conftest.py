@@ -11,8 +11,7 @@ import pytest
 
 from spanwise_collector.store import ClientPool, Store
 from tests.collector.golden.traces import GoldenTrace, empty_requests, golden_traces, large_trace
-from tests.collector.otlp_requests import new_trace_id, payload, span
-from tests.collector.running_collector import RunningCollector, wait_for
+from tests.collector.running_collector import RunningCollector
 
 CollectorFactory = Callable[..., RunningCollector]
 
@@ -49,12 +48,9 @@ def store_traces(collector: RunningCollector, *traces: GoldenTrace) -> None:
         for body in trace.requests:
             answer = collector.send(body)
             assert answer.status == 200 and not answer.body, answer.body
+    collector.settle()
     for trace in traces:
-        wait_for(lambda: len(collector.trace(trace.trace_id)["spans"]) == trace.spans, 60, f"all of {trace.name}")
-    # The tables are filled one after the other; the next batch goes in when all have this one.
-    last = new_trace_id()
-    collector.send(payload(span(trace_id=last)))
-    collector.trace(last)
+        assert len(collector.trace(trace.trace_id)["spans"]) == trace.spans, trace.name
 
 
 @pytest.fixture

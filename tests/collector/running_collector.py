@@ -139,6 +139,16 @@ class RunningCollector:
 
         return wait_for(found, what=f"trace {trace_id}")
 
+    def settle(self) -> None:
+        """Returns when every table has what was acknowledged; tables are filled one after another."""
+        wait_for(lambda: self.waiting_bytes() == 0, 60, "an empty spool")
+
+    def waiting_bytes(self) -> float:
+        """Of the spool: what the store does not have."""
+        lines = fetch(f"{self.admin_url}/metrics").body.decode().splitlines()
+        name = "spanwise_collector_spool_waiting_bytes"
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()

@@ -44,8 +44,7 @@ def test_search_by_parameters(collector: RunningCollector) -> None:
             service="api-search",
         )
     )
-    # The tables are filled one after the other within an insert, the by-trace one first.
-    wait_for(lambda: len(collector.get("/api/spanwise/traces?service=api-search").json["traces"]) == 2)
+    collector.settle()
 
     def found(query: str) -> list[str]:
         answer = collector.get(f"/api/spanwise/traces?service=api-search&{query}")

@@ -51,20 +51,11 @@ def test_kill_9_loses_nothing_and_stores_nothing_twice(
         return [s["span_id"] for s in answer.json["spans"]] if answer.status == 200 else []
 
     wait_for(lambda: set(acknowledged) <= set(stored()), what="all acknowledged spans")
-    wait_for(lambda: _waiting(running.admin_url) == 0, what="an empty spool")
+    running.settle()
     found = stored()
     assert len(found) == len(set(found)), "nothing twice"
     (summary,) = running.get("/api/spanwise/traces?service=shop").json["traces"]
     assert summary["span_count"] == len(found)
-
-
-def _waiting(admin_url: str) -> float:
-    from tests.collector.running_collector import fetch
-
-    for line in fetch(f"{admin_url}/metrics").body.decode().splitlines():
-        if line.startswith("spanwise_collector_spool_waiting_bytes"):
-            return float(line.rpartition(" ")[2])
-    raise AssertionError("the metric is missing")
 
 
 def test_a_torn_tail_does_not_stop_the_start(new_collector: CollectorFactory) -> None:

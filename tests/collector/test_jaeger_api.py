@@ -12,7 +12,7 @@ import pytest
 from tests.collector.conftest import CollectorFactory
 from tests.collector.golden.traces import GoldenTrace, span_id
 from tests.collector.otlp_requests import SECOND, new_span_id, new_trace_id, payload, request, span
-from tests.collector.running_collector import RunningCollector, wait_for
+from tests.collector.running_collector import RunningCollector
 
 SERVICE = "jaeger/shop"
 TRACE, ORPHANS, SHORT = new_trace_id(), new_trace_id(), "0" * 16 + new_span_id()
@@ -50,8 +50,7 @@ def api(collector: RunningCollector) -> RunningCollector:
     collector.send(sent.SerializeToString())
     collector.send(payload(span(trace_id=ORPHANS, parent=new_span_id(), start_ns=START), service="jaeger-orphans"))
     collector.send(payload(span(trace_id=SHORT, start_ns=START), service="jaeger-short"))
-    wait_for(lambda: collector.get(f"/api/traces/{SHORT}").status == 200, what="the traces")
-    wait_for(lambda: "jaeger-short" in collector.get("/api/services").json["data"], what="the services")
+    collector.settle()
     return collector
 
 

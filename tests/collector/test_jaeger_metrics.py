@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.collector.otlp_requests import SECOND, payload, span
-from tests.collector.running_collector import RunningCollector, wait_for
+from tests.collector.running_collector import RunningCollector
 
 SHOP, BANK = "metrics-shop", "metrics-bank"
 MINUTE = 60 * SECOND
@@ -29,7 +29,7 @@ def api(collector: RunningCollector) -> RunningCollector:
     client = span(name="GET", kind=3, start_ns=BASE, duration_ns=SECOND)
     collector.send(payload(*first, *second, kept, client, service=SHOP))
     collector.send(payload(span(start_ns=BASE), service=BANK))
-    wait_for(lambda: metrics(collector, "calls", f"service={BANK}")["metrics"], what="the minutes")
+    collector.settle()
     return collector
 
 

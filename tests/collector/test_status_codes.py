@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from tests.collector.otlp_requests import new_trace_id, payload, span
-from tests.collector.running_collector import RunningCollector, fetch, wait_for
+from tests.collector.running_collector import RunningCollector, fetch
 
 SERVICE = "statuses"
 TRACE = new_trace_id()
@@ -34,7 +34,7 @@ def api(collector: RunningCollector) -> RunningCollector:
         one.status.code = CODES[one.name]  # type: ignore[assignment]
     spans[2].status.message = "broken"
     collector.send(payload(*spans, service=SERVICE))
-    wait_for(lambda: len(_names("own", collector)) == 3, what="the spans")
+    collector.settle()
     return collector
 
 
@@ -84,9 +84,8 @@ def test_a_status_as_tags_of_zipkin(api: RunningCollector) -> None:
 def test_a_failed_span_of_zipkin_is_given_back_as_it_came(api: RunningCollector) -> None:
     body = json.dumps([ZIPKIN_SPAN]).encode()
     assert fetch(f"{api.url}/api/v2/spans", "POST", body, content_type="application/json").status == 202
-    path = f"/api/v2/trace/{ZIPKIN_SPAN['traceId']}"
-    wait_for(lambda: api.get(path).status == 200, what="the span")
-    assert api.get(path).json[0]["tags"] == ZIPKIN_SPAN["tags"]
+    api.settle()
+    assert api.get(f"/api/v2/trace/{ZIPKIN_SPAN['traceId']}").json[0]["tags"] == ZIPKIN_SPAN["tags"]
 
 
 # What our own answers show as a tag must be found by it: people click on it.

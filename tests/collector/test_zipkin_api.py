@@ -56,8 +56,7 @@ def api(collector: RunningCollector) -> RunningCollector:
     bare = request(span(trace_id=new_trace_id(), start_ns=START), service="zipkin-bare")
     bare.resource_spans[0].scope_spans[0].ClearField("scope")
     collector.send(bare.SerializeToString())
-    wait_for(lambda: "zipkin-bare" in collector.get("/api/v2/services").json, what="the services")
-    wait_for(lambda: collector.get(f"/api/v2/remoteServices?serviceName={SERVICE}").json, what="the peers")
+    collector.settle()
     return collector
 
 

@@ -29,20 +29,13 @@ _CLOCK = Path(__file__).parent / "turned_clock"
 _DEAD = Path(__file__).parent / "dead_engine"
 
 
-def waiting_bytes(running: RunningCollector) -> float:
-    lines = fetch(f"{running.admin_url}/metrics").body.decode().splitlines()
-    return next(
-        float(line.rpartition(" ")[2]) for line in lines if line.startswith("spanwise_collector_spool_waiting_bytes")
-    )
-
-
 def with_shim(shim: Path) -> str:
     """The PYTHONPATH that loads it first."""
     return os.pathsep.join(filter(None, (str(shim), os.environ.get("PYTHONPATH"))))
 
 
 def drain(running: RunningCollector) -> None:
-    wait_for(lambda: waiting_bytes(running) == 0, 120, "an empty spool")
+    wait_for(lambda: running.waiting_bytes() == 0, 120, "an empty spool")
 
 
 def test_kill_9_under_load_again_and_again_some_during_replay(new_collector: CollectorFactory, load: Load) -> None:

@@ -36,7 +36,7 @@ def test_search_with_filters_of_several_spans(collector: RunningCollector) -> No
         span(trace_id=one, attributes={"http.route": "/a", "n": 2}),
     ]
     collector.send(payload(*spans, service="api-filters"))
-    wait_for(lambda: len(traces(collector, service="api-filters")) == 2)
+    collector.settle()
 
     def found(*filters: str) -> set[str]:
         query = "&".join(f"filter={quote(text)}" for text in filters)
@@ -226,7 +226,7 @@ def test_an_export_is_otlp_that_can_be_sent_again(collector: RunningCollector) -
     sent = [span(start_ns=start + number, attributes={"n": number}) for number in range(5)]
     collector.send(payload(*sent, service="api-export"))
     collector.trace(sent[-1].trace_id.hex())
-    wait_for(lambda: len(traces(collector, service="api-export")) == 5)
+    collector.settle()
     answer = fetch(f"{collector.url}{API}/export?start={start}&end={start + 3}", "POST")
     assert answer.status == 200
     exported = ExportTraceServiceRequest.FromString(answer.body)

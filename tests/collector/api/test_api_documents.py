@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.collector.otlp_requests import new_span_id, new_trace_id, payload, span
-from tests.collector.running_collector import RunningCollector, fetch, wait_for
+from tests.collector.running_collector import RunningCollector, fetch
 
 SERVICE = "api-documents"
 TRACE = new_trace_id()
@@ -48,7 +48,7 @@ def _sent(collector: RunningCollector) -> Iterator[None]:
         trace_id=TRACE, parent=root, start_ns=now - 10**9, duration_ns=10**7, attributes={"a": [1, {"b": b"c"}]}
     )
     collector.send(payload(first, second, service=SERVICE))
-    wait_for(lambda: collector.get(f"/api/spanwise/traces?service={SERVICE}").json["traces"])
+    collector.settle()
     yield
 
 
