@@ -69,7 +69,7 @@ CASES = (
     Case("http_50", "http", 50),
     Case("grpc_512", "grpc", 512),
     Case("grpc_50", "grpc", 50),
-    Case("burst_http_512", "http", 512, 100_000, 10.0),
+    Case("burst_http_512", "http", 512, 105_000, 10.0),
 )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from spanwise_collector.query._condition import Binder
 from spanwise_collector.query._values import Json, attributes, text
 from spanwise_collector.store import ClientPool
 
@@ -33,19 +34,36 @@ class TraceReader:
 
     def trace(self, trace_id: str) -> Json | None:
         """`{"trace_id", "spans"}` by start time; None when there are none. `trace_id` is 32 hexadecimal digits."""
-        rows = self._pool.rows("trace_spans", {"trace_id": trace_id})
+        rows = self._pool.rows("trace_spans", {"trace_id": trace_id}, self._pinned(trace_id))
         if not rows:
             return None
-        origins = self._with_missing({}, rows)
-        return {"trace_id": trace_id, "spans": [_span(trace_id, row, origins) for row in rows]}
+        return {"trace_id": trace_id, "spans": self._spans(trace_id, rows, {})}
 
     def blocks(self, trace_id: str) -> Iterator[list[Json]]:
         """The spans of `trace`, some thousand at a time, so that only these are in memory; none when there are none."""
+        pinned = self._pinned(trace_id)
+        blocks = self._pool.blocks("trace_spans", {"trace_id": trace_id}, pinned)
+        first, more = next(blocks, ()), next(blocks, None)
+        if more is None:  # it has given its turn at the store back
+            if first:
+                yield self._spans(trace_id, first, {})
+            return
+        # The resources have to be asked for before a long answer begins, whose turn at the store would be in the way.
+        blocks.close()
         rows = self._pool.rows("trace_origins", {"trace_id": trace_id})
         origins = {row[0]: _resource_and_scope(row) for row in rows}
-        for block in _held_back(self._pool.blocks("trace_spans", {"trace_id": trace_id})):
-            origins = self._with_missing(origins, block)
-            yield [_span(trace_id, row, origins) for row in block]
+        for block in _held_back(self._pool.blocks("trace_spans", {"trace_id": trace_id}, pinned)):
+            yield self._spans(trace_id, block, origins)
+
+    def _spans(self, trace_id: str, rows: Rows, origins: _Origins) -> list[Json]:
+        """Adds to `origins` what it lacks."""
+        origins |= self._with_missing(origins, rows)
+        return [_span(trace_id, row, origins) for row in rows]
+
+    def _pinned(self, trace_id: str) -> Mapping[str, str]:
+        """What a query of a trace has to look at besides; rarely anything, and then it takes three times as long."""
+        is_pinned = self._pool.rows("is_pinned", {"trace_id": trace_id})
+        return {"pinned": Binder().piece("pinned_spans").sql if is_pinned else ""}
 
     def traces(self, trace_ids: Sequence[str]) -> list[Json]:
         """Like `trace` for each that is there, in this order."""

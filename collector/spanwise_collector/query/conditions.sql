@@ -112,3 +112,13 @@ toNullable(arrayJoin(arrayDistinct(arrayMap(item -> concat('string:', toString($
 lower(hex($column))
 -- :named  a value and the name of its column
 $value AS $name
+-- :pinned_spans  the spans of a pinned trace whose day has gone: no condition, but what follows those that are there
+UNION ALL
+SELECT *
+FROM pinned_spans
+WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
+  AND (span_id, service, kind) NOT IN (
+    SELECT span_id, service, kind
+    FROM trace_spans
+    WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
+  )

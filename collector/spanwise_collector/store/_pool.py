@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -93,7 +93,9 @@ class ClientPool:
             note(len(rows))
         return rows
 
-    def blocks(self, query: str, parameters: Parameters, conditions: Conditions | None = None) -> Iterator[Rows]:
+    def blocks(
+        self, query: str, parameters: Parameters, conditions: Conditions | None = None
+    ) -> Generator[Rows, None, None]:
         """Like `rows`, some thousand at a time, so that only these are in memory. Close it when it is not read out."""
         with self._running(query, parameters, conditions or {}, None) as (client, arguments, note):
             # The engine counts the time between two blocks, which is the reader's, as its own; so here it is measured.
@@ -103,15 +105,17 @@ class ClientPool:
             }
             row_count = 0
             waited_s = -time.perf_counter()
-            with client.query_row_block_stream(**arguments) as stream:
-                for block in stream:
-                    waited_s += time.perf_counter()
-                    if waited_s > self._timeout_s:
-                        raise QueryTimeoutError(self._too_slow("ask for less"))
-                    row_count += len(block)
-                    yield block
-                    waited_s -= time.perf_counter()
-            note(row_count)
+            try:
+                with client.query_row_block_stream(**arguments) as stream:
+                    for block in stream:
+                        waited_s += time.perf_counter()
+                        if waited_s > self._timeout_s:
+                            raise QueryTimeoutError(self._too_slow("ask for less"))
+                        row_count += len(block)
+                        yield block
+                        waited_s -= time.perf_counter()
+            finally:  # also of a reader who has seen enough
+                note(row_count)
 
     @contextmanager
     def _running(

@@ -1,4 +1,4 @@
--- All spans of one trace, by start time; those of a day that has gone are there if the trace is pinned.
+-- All spans of one trace, by start time. Where it is pinned, what is only in its copy takes the place `pinned`.
 SELECT
     lower(hex(span_id)) AS id,
     if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id))) AS parent_id,
@@ -23,14 +23,6 @@ FROM (
     SELECT *
     FROM trace_spans
     WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
-    UNION ALL
-    SELECT *
-    FROM pinned_spans
-    WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
-      AND (span_id, service, kind) NOT IN (
-        SELECT span_id, service, kind
-        FROM trace_spans
-        WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
-      )
+    /*pinned*/
 )
 ORDER BY start, duration_ns DESC, span_id
