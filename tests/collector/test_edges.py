@@ -192,12 +192,8 @@ def test_the_linker_keeps_up_and_waits_while_an_insert_may_be_half_done(
         linker.stop(60)
 
 
-def test_a_busy_minute_waits_until_it_is_quiet(
-    store: Store, client: Any, name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    link_all(client)
-    put(client, name("shop"), *(span() for _ in range(20)))
-    minutes = edges.unlinked(client)
+def due_when_quiet(store: Store, client: Any, monkeypatch: pytest.MonkeyPatch) -> list[edges.Minute]:
+    """What is to be linked once busy minutes have been quiet for long enough; before, nothing is."""
 
     @contextmanager
     def one_insert() -> Iterator[int | None]:
@@ -206,10 +202,18 @@ def test_a_busy_minute_waits_until_it_is_quiet(
     monkeypatch.setattr(edges, "_BUSY_SPANS", 10)
     monkeypatch.setattr(edges, "_QUIET_S", 3600)
     linker = Linker(store, one_insert)
-    assert linker._due(client) == []
-    assert linker._due(client) == []
+    assert linker._due(client) == [] and linker._due(client) == []
     monkeypatch.setattr(edges, "_QUIET_S", 0)
-    assert linker._due(client) == minutes
+    return linker._due(client)
+
+
+def test_a_busy_minute_waits_until_it_is_quiet(
+    store: Store, client: Any, name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link_all(client)
+    put(client, name("shop"), *(span() for _ in range(20)))
+    minutes = edges.unlinked(client)
+    assert due_when_quiet(store, client, monkeypatch) == minutes
 
 
 def put_old_call(client: Any, shop: str, cart: str, times: int = 1) -> None:
@@ -248,17 +252,7 @@ def test_an_old_busy_minute_is_linked_when_it_is_quiet(
 ) -> None:
     link_all(client)
     put_old_call(client, name("shop"), name("cart"), times=6)
-
-    @contextmanager
-    def one_insert() -> Iterator[int | None]:
-        yield 1
-
-    monkeypatch.setattr(edges, "_BUSY_SPANS", 10)
-    monkeypatch.setattr(edges, "_QUIET_S", 3600)
-    linker = Linker(store, one_insert)
-    assert linker._due(client) == [] and linker._due(client) == []
-    monkeypatch.setattr(edges, "_QUIET_S", 0)
-    assert len(linker._due(client)) == 1
+    assert len(due_when_quiet(store, client, monkeypatch)) == 1
 
 
 def test_spans_of_the_last_second_of_a_minute(client: Any, name: Callable[[str], str]) -> None:
