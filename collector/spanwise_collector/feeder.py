@@ -99,11 +99,10 @@ class Feeder:
 
     def _deliver(self, batch: Batch) -> bool:
         """Whether the batch is dealt with; False when the collector stops before (it is replayed at the next start)."""
-        records = self._spool.payloads(batch)
+        records, payload = self._spool.joined(batch)
         if not records:
             self._spool.stored(batch)
             return True
-        payload = b"".join(payload for _, payload in records)
         pause_s = _FIRST_PAUSE_S
         failures = 0
         refused = ""
@@ -127,13 +126,13 @@ class Feeder:
                     return False
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             else:
-                metrics.STORED_SPANS.inc(sum(record.spans for record, _ in records))
+                metrics.STORED_SPANS.inc(sum(record.spans for record in records))
                 self._recovered()
                 return True
         delivered = [self._deliver(part) for part in parts]  # each, also after one that was not
         return all(delivered)
 
-    def _insert(self, payload: bytes, batch: Batch) -> None:
+    def _insert(self, payload: bytes | memoryview, batch: Batch) -> None:
         if self._client is None:
             self._client = self._store.client()
         began = time.perf_counter()

@@ -74,16 +74,16 @@ def _header_crc(segment_id: int, head: bytes) -> int:
     return zlib.crc32(head, zlib.crc32(segment_id.to_bytes(8, "little")))
 
 
-def scan(segment_id: int, data: bytes | memoryview) -> Iterator[Record | Damage]:
-    """What a segment's bytes hold, in order and without gaps, from the end of its header on."""
-    view = memoryview(data)
+def scan(segment_id: int, data: bytes | bytearray, end: int | None = None) -> Iterator[Record | Damage]:
+    """What a segment's bytes, up to `end`, hold: in order and without gaps, from the end of its header on."""
+    view = memoryview(data)[:end]
     position = SEGMENT_HEADER.size
     damaged_from: int | None = None
     while position < len(view):
         record = _record_at(segment_id, view, position)
         if record is None:
             damaged_from = position if damaged_from is None else damaged_from
-            position = _next_header(segment_id, view, position + 1)
+            position = _next_header(segment_id, data, view, position + 1)
             continue
         if damaged_from is not None:
             yield Damage(damaged_from, position)
@@ -115,11 +115,13 @@ def _header_at(segment_id: int, view: memoryview, position: int) -> tuple[int, i
     return (length, spans, payload_crc) if header_crc == _header_crc(segment_id, raw[:16]) else None
 
 
-def _next_header(segment_id: int, view: memoryview, position: int) -> int:
-    """Where the next whole header begins at or after `position`; the end of the segment when there is none."""
-    data = view.obj if isinstance(view.obj, bytes) else bytes(view)
+def _next_header(segment_id: int, data: bytes | bytearray, view: memoryview, position: int) -> int:
+    """Where the next whole header begins at or after `position`; the end of the view when there is none.
+
+    The view is of the data, from its beginning on: it cannot be searched, and a copy would cost more than the search.
+    """
     while True:
-        found = data.find(MARKER, position)
+        found = data.find(MARKER, position, len(view))
         if found < 0:
             return len(view)
         if _header_at(segment_id, view, found) is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spanwise_collector import metrics
 from spanwise_collector.spool import _segment
+from spanwise_collector.spool._batch_reader import BatchReader
 from spanwise_collector.spool._batches import Batch, BatchLog
 from spanwise_collector.spool._group_commit import Append, GroupCommit, SpoolError
 from spanwise_collector.spool._refused import RefusedFolder
@@ -83,8 +84,7 @@ class Spool:
         self._next_id = 1
         self._ages: deque[tuple[int, int, float]] = deque()  # (segment, end, time): what ends there is as old
         self._full_since: float | None = None
-        # What was read last of a batch; used by the feeder's thread only.
-        self._read_last: tuple[Batch, list[tuple[Record, bytes]]] | None = None
+        self._reader = BatchReader(folder)  # used by the feeder's thread only
         self._writer: SegmentWriter | None = None  # of the active segment; used by the committer's thread only
 
     # Opening and closing
@@ -226,7 +226,7 @@ class Spool:
                     segment.open_batches.add(batch)
                     return batch
             batch = self._next_range(segment, max_bytes)
-            if self.payloads(batch):
+            if self._reader.records():
                 self._begin(batch)
                 return batch
             with self._changed:
@@ -243,16 +243,24 @@ class Spool:
 
     def payloads(self, batch: Batch) -> list[tuple[Record, bytes]]:
         """The whole records of a batch. Damaged ones (a disk that lies) are left out and said. Raises OSError."""
-        if self._read_last is None or self._read_last[0] != batch:
-            self._keep(batch, *self._records(batch))
-        assert self._read_last is not None
-        return self._read_last[1]
+        self._have_read(batch)
+        return self._reader.payloads()
 
-    def _keep(self, batch: Batch, found: list[tuple[Record, bytes]], damages: list[Damage]) -> None:
-        """Remembers what a batch holds until another is read: it is asked for again when it is inserted."""
+    def joined(self, batch: Batch) -> tuple[list[Record], memoryview]:
+        """The whole records of a batch, and their payloads one after the other. Raises OSError.
+
+        These lie in memory that is used again: they hold until another batch is asked for, or this one once more.
+        """
+        self._have_read(batch)
+        return self._reader.records(), self._reader.joined()
+
+    def _have_read(self, batch: Batch) -> None:
+        if not self._reader.has(batch):
+            self._say(batch, self._reader.read(batch)[1])
+
+    def _say(self, batch: Batch, damages: list[Damage]) -> None:
         for _ in damages:
             log.error("spool: segment %d is damaged within %s; what was there is lost", batch.segment, batch.token)
-        self._read_last = batch, found
 
     def stored(self, batch: Batch) -> None:
         """The store has it, durably."""
@@ -276,7 +284,6 @@ class Spool:
 
     def _end(self, verb: str, batch: Batch) -> None:
         segment = self._segments[batch.segment]
-        self._read_last = None
         try:
             segment.log.end(verb, batch)
         except OSError as error:  # a full disk: after a crash it is inserted again, and the store knows its token
@@ -321,36 +328,17 @@ class Spool:
         size = max_bytes
         while True:
             batch = Batch(segment.id, segment.taken, min(segment.taken + size, available))
-            found, damages = self._records(batch)
+            found, damages = self._reader.read(batch)
             if batch.end < available:
                 # What is damaged behind the last record may be one that goes on beyond what was read.
                 if not found:
                     size *= 2
                     continue
-                batch = Batch(segment.id, batch.start, found[-1][0].end)
+                batch = Batch(segment.id, batch.start, found[-1].end)
                 damages = [damage for damage in damages if damage.end <= batch.end]
-            self._keep(batch, found, damages)
+                self._reader.keep(batch, found)
+            self._say(batch, damages)
             return batch
-
-    def _records(self, batch: Batch) -> tuple[list[tuple[Record, bytes]], list[Damage]]:
-        """What a range holds: whole records with their payloads, and damage. Raises OSError."""
-        data = self._read(batch)
-        shift = batch.start - _segment.SEGMENT_HEADER.size
-        found: list[tuple[Record, bytes]] = []
-        damages = []
-        for piece in _segment.scan(batch.segment, data):
-            start, end = piece.start + shift, piece.end + shift
-            if isinstance(piece, Damage):
-                damages.append(Damage(start, end))
-            else:
-                found.append((Record(start, end, piece.spans), data[piece.payload_start : piece.end]))
-        return found, damages
-
-    def _read(self, batch: Batch) -> bytes:
-        """The bytes of a range, behind a segment header, as `scan` wants them."""
-        with (self._folder / _segment.file_name(batch.segment)).open("rb") as file:
-            file.seek(batch.start)
-            return _segment.segment_header(batch.segment) + file.read(batch.end - batch.start)
 
     def flush(self, timeout_s: float) -> bool:
         """Whether the store has all that was acknowledged before the call; waits for it.

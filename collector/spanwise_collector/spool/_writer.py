@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from spanwise_collector import metrics
 from spanwise_collector.spool import _segment
 from spanwise_collector.spool._group_commit import Append
+
+# Each part is written from where it lies: joining them first would touch fresh memory, with Python's lock held.
+_PARTS_AT_ONCE = os.sysconf("SC_IOV_MAX")
 
 
 class SegmentWriter:
@@ -29,14 +34,13 @@ class SegmentWriter:
 
     def write(self, items: Iterable[Append]) -> int:
         """Appends and syncs; returns how many bytes. Raises OSError, after which `cut` must follow."""
-        parts: list[bytes] = []
+        parts: deque[bytes | memoryview] = deque()
         for item in items:
             parts += (_segment.record_header(self._segment_id, item.payload, item.spans), item.payload)
-        data = memoryview(b"".join(parts))
-        size = len(data)
+        size = sum(map(len, parts))
         began = time.perf_counter()
-        while data:
-            data = data[os.write(self._file, data) :]
+        while parts:
+            _drop(parts, os.writev(self._file, list(islice(parts, _PARTS_AT_ONCE))))
         os.fdatasync(self._file)
         metrics.SPOOL_SYNC_DURATION.observe(time.perf_counter() - began)
         return size
@@ -48,6 +52,14 @@ class SegmentWriter:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _drop(parts: deque[bytes | memoryview], written: int) -> None:
+    """Takes so many bytes off the front."""
+    while parts and written >= len(parts[0]):
+        written -= len(parts.popleft())
+    if written:
+        parts[0] = memoryview(parts[0])[written:]
 
 
 def _sync_folder(folder: Path) -> None:

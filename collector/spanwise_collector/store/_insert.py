@@ -41,7 +41,7 @@ class RefusedError(Exception):
     """The store will not take these bytes, however often they come. The message is the engine's, on one line."""
 
 
-def insert(client: Any, payload: bytes, token: str) -> None:
+def insert(client: Any, payload: bytes | memoryview, token: str) -> None:
     """Stores the spans of one (joined) OTLP request; what was stored under the same token before is not stored again.
 
     Returns when all tables have them, on disk. Raises RefusedError; any other error may pass with time.
