@@ -321,7 +321,7 @@ client = store.client()
 one = lambda sql: client.query(sql).result_rows[0][0]
 for minute in unlinked(client):
     link(client, minute)
-tables = ("spans", "trace_spans", "traces", "red_minutes", "operations", "attribute_keys", "origins", "edges")
+tables = ("spans", "trace_spans", "traces", "red_minutes", "service_minutes", "operations", "attribute_keys", "origins", "edges")
 for table in tables:
     client.command(f"OPTIMIZE TABLE {table} FINAL")
 of_others = "WHERE service != 'spanwise-collector'"
@@ -332,6 +332,7 @@ print(json.dumps({
     "trace_spans": one(f"SELECT count() FROM trace_spans {of_others}"),
     "traces": one("SELECT sum(span_count) FROM traces") - own,
     "red_minutes": one(f"SELECT sum(span_count) FROM red_minutes {of_others}"),
+    "service_minutes": one(f"SELECT sum(span_count) FROM service_minutes {of_others}"),
     "edges": one("SELECT sum(span_count) FROM edges FINAL WHERE parent = '' AND child = ''") - own,
     "catalogs": {
         "operations": catalog("service, name, kind", "operations") == catalog("service, name, kind", "spans"),
@@ -370,7 +371,7 @@ def measure(case: Case, seconds: float, clients: int, threads: int) -> dict[str,
             collector.stop()
         stored = inspect(collector.data)
     sent = figures["acknowledged_spans"]
-    counted = ("spans", "trace_spans", "traces", "red_minutes", "edges")
+    counted = ("spans", "trace_spans", "traces", "red_minutes", "service_minutes", "edges")
     figures["stored_exactly"] = {table: stored[table] == sent for table in counted} | stored["catalogs"]
     figures["bytes_per_span"] = round(sum(stored["bytes"].values()) / max(sent, 1), 1)
     figures["bytes_per_span_by_table"] = {

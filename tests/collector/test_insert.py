@@ -32,18 +32,11 @@ def client(store: Store) -> Iterator[Any]:
 
 
 def rows(client: Any, table: str, service: str) -> int:
+    counted = "sum(span_count)" if table.endswith("_minutes") else "count()"
+    where = "service = {service:String}"
     if table == "traces":
-        where = "trace_id IN (SELECT trace_id FROM trace_spans WHERE service = {service:String})"
-    elif table == "red_minutes":
-        return int(
-            client.query(
-                "SELECT sum(span_count) FROM red_minutes WHERE service = {service:String}",
-                parameters={"service": service},
-            ).result_rows[0][0]
-        )
-    else:
-        where = "service = {service:String}"
-    found = client.query(f"SELECT count() FROM {table} WHERE {where}", parameters={"service": service})
+        where = f"trace_id IN (SELECT trace_id FROM trace_spans WHERE {where})"
+    found = client.query(f"SELECT {counted} FROM {table} WHERE {where}", parameters={"service": service})
     return int(found.result_rows[0][0])
 
 
@@ -57,6 +50,7 @@ def test_every_table_gets_its_rows(client: Any) -> None:
         "trace_spans": 2,
         "traces": 1,
         "red_minutes": 2,
+        "service_minutes": 2,
         "origins": 1,
         "operations": 1,
         "attribute_keys": 1,

@@ -55,12 +55,13 @@ def test_old_rows_go(client: Any) -> None:
         client.command(f"OPTIMIZE TABLE {table} FINAL")
     left = counts(client)
     assert {
-        table: left[table] for table in ("spans", "trace_spans", "traces", "red_minutes", "operations", "origins")
+        table: left[table] for table in ("spans", "trace_spans", "traces", "red_minutes", "service_minutes", "operations", "origins")
     } == {
         "spans": 1,
         "trace_spans": 1,
         "traces": 1,
         "red_minutes": 1,
+        "service_minutes": 1,
         "operations": 1,
         "origins": 1,
     }
@@ -90,7 +91,8 @@ def test_the_oldest_minutes_of_a_large_day_go(client: Any) -> None:
     left = counts(client)
     assert left["spans"] == left["trace_spans"]
     assert 250 <= left["spans"] <= 350
-    assert client.query("SELECT sum(span_count) FROM red_minutes").result_rows == [(left["spans"],)]
+    for table in ("red_minutes", "service_minutes"):
+        assert client.query(f"SELECT sum(span_count) FROM {table}").result_rows == [(left["spans"],)]
     assert client.query("SELECT sum(span_count) FROM traces").result_rows == [(left["spans"],)]
     oldest = client.query("SELECT min(start) FROM spans").result_rows[0][0]
     assert f"{oldest:%H:%M}" == words[-5:]

@@ -32,6 +32,7 @@ print(json.dumps({{
         "SELECT lower(hex(trace_id)), sum(span_count) FROM traces"
         f" WHERE trace_id IN (SELECT trace_id FROM trace_spans {{of}}) GROUP BY 1"),
     "red": rows(f"SELECT sum(span_count), sum(weighted_count) FROM red_minutes {{of}}"),
+    "service_red": rows(f"SELECT sum(span_count), sum(weighted_count) FROM service_minutes {{of}}"),
     "edges": rows(
         "SELECT sum(span_count), sum(weighted_calls) FROM edges WHERE parent = '{SERVICE}'"
         " AND (minute, version) IN (SELECT minute, max(version) FROM edges WHERE parent = '' GROUP BY minute)"),
@@ -66,6 +67,7 @@ def read(data: Path) -> Ledger:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     (red,) = found["red"]
+    assert found["service_red"] == [red], "the sums of services and of operations differ"
     by_name = {name: Counter(dict(found[name])) for name in ("spans", "trace_spans", "traces")}
     (edges,), ((callees,),) = found["edges"], found["callees"]
     counts = (int(red[0]), float(red[1]), int(edges[0]), float(edges[1]), int(callees))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
-from spanwise_collector.query._condition import Binder, every
+from spanwise_collector.query._condition import Binder, every, pieces
 from spanwise_collector.query._groups import groups, shown
-from spanwise_collector.query._minutes import MINUTE_S, Counts, bucket_edges_ns
+from spanwise_collector.query._minutes import MINUTE_S, bucket_edges_ns
 from spanwise_collector.query._search import BadSearchError
 from spanwise_collector.query._span_filter import all_of, fields_of
 from spanwise_collector.query._values import Json
@@ -17,8 +19,10 @@ from spanwise_collector.query.filter import Field, Filter, Intrinsic, written
 from spanwise_collector.store import ClientPool, QueryTimeoutError
 
 _SECOND_NS = 10**9
-# What the one-minute aggregates know of a span.
-_IN_MINUTES = frozenset({Intrinsic.SERVICE, Intrinsic.NAME, Intrinsic.KIND})
+_COUNTED = Path(__file__).parent / "counted.sql"
+# What the one-minute aggregates know of a span: of each service, and of each operation.
+_IN_SERVICE_MINUTES = frozenset({Intrinsic.SERVICE, Intrinsic.KIND})
+_IN_MINUTES = _IN_SERVICE_MINUTES | {Intrinsic.NAME}
 # Seconds; the least of them that needs no more steps than this is taken where none is asked for.
 _STEPS_S = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86_400)
 _STEPS = 120
@@ -39,22 +43,19 @@ class Question:
     entries_only: bool = True
 
 
-@dataclass(slots=True)
-class _Step:
-    """What happened in one step of time."""
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What a question is answered from, in steps of `step_s` that begin at `starts_s` (since 1970).
 
-    all: Counts = field(default_factory=Counts)
-    failed: Counts = field(default_factory=Counts)
-
-
-@dataclass(slots=True)
-class _Table:
-    """Steps of each group; `step_s` long, from `first_s` (since 1970) on."""
+    `sql` takes the place `counted` of a query, `names` those of its fields, and `parameters` belong to it.
+    """
 
     step_s: int
     starts_s: range
-    of_group: dict[tuple[Any, ...], dict[int, _Step]]
-    from_minutes: bool
+    source: str
+    sql: str
+    names: str
+    parameters: dict[str, Any]
 
 
 class Measures:
@@ -67,22 +68,31 @@ class Measures:
 
         `step_s` of 0 picks one. Raises BadSearchError.
         """
-        table = self._table(question, by, step_s)
-        totals = {key: sum(step.all.calls for step in steps.values()) for key, steps in table.of_group.items()}
-        largest = sorted(table.of_group, key=lambda key: (-totals[key], str(key)))[:limit]
-        if len(largest) * len(table.starts_s) > MAX_POINTS:
+        counted = _counted(question, by, step_s)
+        of_group: dict[tuple[Any, ...], dict[int, Json]] = {}
+        totals: dict[tuple[Any, ...], float] = {}
+        asked = {"quantiles": list(quantiles)}
+        for start_s, calls, errors, durations_ns, *key in self._rows("red", counted, asked):
+            group = tuple(key)
+            of_group.setdefault(group, {})[start_s] = _point(start_s, calls, errors, quantiles, durations_ns)
+            totals[group] = totals.get(group, 0.0) + calls
+        largest = sorted(of_group, key=lambda key: (-totals[key], str(key)))[:limit]
+        if len(largest) * len(counted.starts_s) > MAX_POINTS:
             raise BadSearchError(
-                f"{len(largest)} series of {len(table.starts_s)} steps are more than {MAX_POINTS} points:"
+                f"{len(largest)} series of {len(counted.starts_s)} steps are more than {MAX_POINTS} points:"
                 " choose a larger step, a lower limit or a shorter time"
             )
         return {
-            "step_s": table.step_s,
-            "source": _source(table),
+            "step_s": counted.step_s,
+            "source": counted.source,
             "series": [
                 {
                     "group": [{"field": written(one), **shown(value)} for one, value in zip(by, key, strict=True)],
                     "calls": totals[key],
-                    "points": [_point(start, table.of_group[key].get(start), quantiles) for start in table.starts_s],
+                    "points": [
+                        of_group[key].get(start_s) or _point(start_s, 0.0, 0.0, quantiles, ())
+                        for start_s in counted.starts_s
+                    ],
                 }
                 for key in largest
             ],
@@ -91,22 +101,20 @@ class Measures:
 
     def heatmap(self, question: Question, step_s: int) -> Json:
         """`{"step_s", "source", "cells"}`: one cell for each step and bucket of durations that has spans."""
-        table = self._table(question, (), step_s)
-        steps = table.of_group.get((), {})
+        counted = _counted(question, (), step_s)
         return {
-            "step_s": table.step_s,
-            "source": _source(table),
+            "step_s": counted.step_s,
+            "source": counted.source,
             "cells": [
                 {
-                    "start_unix_nano": str(start * _SECOND_NS),
+                    "start_unix_nano": str(start_s * _SECOND_NS),
                     "min_duration_ns": low,
                     "max_duration_ns": high,
-                    "calls": calls,
-                    "errors": steps[start].failed.buckets.get(bucket, 0.0),
+                    "calls": count,
+                    "errors": errors.get(bucket, 0.0),
                 }
-                for start in table.starts_s
-                if start in steps
-                for bucket, calls in sorted(steps[start].all.buckets.items())
+                for start_s, calls, errors in self._rows("heatmap", counted, {})
+                for bucket, count in sorted(calls.items())
                 for low, high in (bucket_edges_ns(bucket),)
             ],
         }
@@ -122,44 +130,12 @@ class Measures:
             made.append(self._facet(question, one, limit, share_s))
         return {"facets": made}
 
-    def _table(self, question: Question, by: Sequence[Field], step_s: int) -> _Table:
-        fields = {*fields_of(question.filters), *by}
-        minutes = fields <= _IN_MINUTES and step_s % MINUTE_S == 0
-        step_s = step_s or _fitting_step(question, MINUTE_S if minutes else 1)
-        first_s = question.start_ns // _SECOND_NS // step_s * step_s
-        end_s = -(-question.end_ns // _SECOND_NS // step_s) * step_s
-        starts_s = range(first_s, max(end_s, first_s + step_s), step_s)
-        if len(starts_s) > MAX_POINTS:
-            raise BadSearchError(f"step: {len(starts_s)} steps are more than {MAX_POINTS} points: choose a larger one")
-        rows = self._rows(question, by, starts_s, minutes)
+    def _rows(self, query: str, counted: _Counted, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        given = {**counted.parameters, **parameters, "step_s": counted.step_s, "limit": _MAX_ROWS}
+        rows = self._pool.rows(query, given, {"counted": counted.sql, "names": counted.names})
         if len(rows) >= _MAX_ROWS:
             raise BadSearchError(f"by: more than {_MAX_ROWS} counts: choose a larger step, fewer fields or a filter")
-        of_group: dict[tuple[Any, ...], dict[int, _Step]] = {}
-        for step, calls, errors, buckets, error_buckets, *key in rows:
-            counts = _Step(Counts(calls, errors, dict(buckets)), Counts(errors, errors, dict(error_buckets)))
-            of_group.setdefault(tuple(key), {})[step] = counts
-        return _Table(step_s, starts_s, of_group, minutes)
-
-    def _rows(self, question: Question, by: Sequence[Field], starts_s: range, minutes: bool) -> Sequence[Sequence[Any]]:
-        binder = Binder()
-        matching = all_of(question.filters, binder)
-        if question.entries_only:
-            matching = every((matching, binder.piece("is_entry", cheap=True)))
-        made = groups(by, binder)
-        places = {
-            "matching": matching.sql,
-            "groups": "".join(f", {column}" for column in made.columns),
-            "names": "".join(f", {name}" for name in made.names),
-        }
-        if not minutes:
-            places["source"] = made.source(binder, matching)
-        times = {
-            "from_ns": starts_s[0] * _SECOND_NS,
-            "to_ns": (starts_s[-1] + starts_s.step) * _SECOND_NS,
-            "step_s": starts_s.step,
-            "limit": _MAX_ROWS,
-        }
-        return self._pool.rows("red_of_minutes" if minutes else "red_of_spans", {**binder.parameters, **times}, places)
+        return rows
 
     def _facet(self, question: Question, by: Field, limit: int, budget_s: float) -> Json:
         until = self._clock() + budget_s
@@ -206,6 +182,39 @@ class Measures:
             return None
 
 
+def _counted(question: Question, by: Sequence[Field], step_s: int) -> _Counted:
+    """`step_s` of 0 picks one. Raises BadSearchError."""
+    fields = {*fields_of(question.filters), *by}
+    minutes = fields <= _IN_MINUTES and step_s % MINUTE_S == 0
+    step_s = step_s or _fitting_step(question, MINUTE_S if minutes else 1)
+    first_s = question.start_ns // _SECOND_NS // step_s * step_s
+    end_s = -(-question.end_ns // _SECOND_NS // step_s) * step_s
+    starts_s = range(first_s, max(end_s, first_s + step_s), step_s)
+    if len(starts_s) > MAX_POINTS:
+        raise BadSearchError(f"step: {len(starts_s)} steps are more than {MAX_POINTS} points: choose a larger one")
+    binder = Binder()
+    matching = all_of(question.filters, binder)
+    if question.entries_only:
+        matching = every((matching, binder.piece("is_entry", cheap=True)))
+    made = groups(by, binder)
+    words = {"matching": matching.sql, "groups": "".join(f", {column}" for column in made.columns)}
+    if not minutes:
+        words["source"] = made.source(binder, matching)
+    kind = "spans" if not minutes else "service_minutes" if fields <= _IN_SERVICE_MINUTES else "minutes"
+    return _Counted(
+        step_s=step_s,
+        starts_s=starts_s,
+        source="minutes" if minutes else "spans",
+        sql=pieces(_COUNTED)[kind].substitute(words),
+        names="".join(f", {name}" for name in made.names),
+        parameters={
+            **binder.parameters,
+            "from_ns": starts_s[0] * _SECOND_NS,
+            "to_ns": (starts_s[-1] + step_s) * _SECOND_NS,
+        },
+    )
+
+
 # A window of a facet is cut off after so many values, so that one of another value for each span stays small.
 _FACET_VALUES = 1000
 # The newest five minutes, then windows that grow, so that a budget is spent on what is near.
@@ -230,18 +239,13 @@ def _fitting_step(question: Question, least_s: int) -> int:
     return next((step for step in _STEPS_S if step >= least_s and length_s / step <= _STEPS), _STEPS_S[-1])
 
 
-def _source(table: _Table) -> str:
-    return "minutes" if table.from_minutes else "spans"
-
-
-def _point(start_s: int, step: _Step | None, quantiles: Sequence[float]) -> Json:
-    counts = step.all if step is not None else Counts()
+def _point(
+    start_s: int, calls: float, errors: float, quantiles: Sequence[float], durations_ns: Sequence[int]
+) -> Json:
+    """`durations_ns` are those of the quantiles, or none at all."""
     return {
         "start_unix_nano": str(start_s * _SECOND_NS),
-        "calls": counts.calls,
-        "errors": counts.errors,
-        "durations_ns": {
-            f"{quantile:g}": None if seconds is None else round(seconds * 1e9)
-            for quantile, seconds in zip(quantiles, counts.quantiles_s(quantiles), strict=True)
-        },
+        "calls": calls,
+        "errors": errors,
+        "durations_ns": dict(zip_longest((f"{quantile:g}" for quantile in quantiles), durations_ns)),
     }

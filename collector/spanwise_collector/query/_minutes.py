@@ -113,9 +113,9 @@ class Minutes:
             "kinds": list(kinds),
             "from_s": from_s,
             "to_s": to_s,
-            "by_operation": by_operation,
         }
+        query = "operation_minutes" if by_operation else "service_minutes"
         found: dict[tuple[str, str], dict[int, Counts]] = {}
-        for service, operation, minute, calls, errors, buckets in self._pool.rows("service_minutes", parameters):
+        for service, operation, minute, calls, errors, buckets in self._pool.rows(query, parameters):
             found.setdefault((text(service), text(operation)), {})[minute] = Counts(calls, errors, dict(buckets))
         return [MinuteSeries(service, operation, minutes) for (service, operation), minutes in found.items()]

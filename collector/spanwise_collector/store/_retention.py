@@ -29,6 +29,7 @@ TABLES = {
     "trace_spans": "toDateTime(start)",
     "traces": "minute",
     "red_minutes": "minute",
+    "service_minutes": "minute",
     "origins": "toDateTime(day + 1)",
     "operations": "toDateTime(day + 1)",
     "attribute_keys": "toDateTime(day + 1)",
@@ -36,7 +37,7 @@ TABLES = {
 }
 
 # What is left when a day is cut has the size of a catalog.
-_CUT_BY_MINUTE = ("spans", "traces", "trace_spans", "red_minutes", "edges")
+_CUT_BY_MINUTE = ("spans", "traces", "trace_spans", "red_minutes", "service_minutes", "edges")
 
 
 def _statement(name: str, **words: object) -> str:
