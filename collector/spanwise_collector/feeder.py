@@ -16,6 +16,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from spanwise_collector import metrics
+from spanwise_collector.priority import give_way
 from spanwise_collector.spool import Batch, Spool
 from spanwise_collector.store import RefusedError, Store, canonical, insert
 
@@ -65,6 +66,7 @@ class Feeder:
             yield None if self._spool.has_replay() else self._inserts
 
     def _run(self) -> None:
+        give_way()
         next_at = 0.0
         while not self._stopping.is_set():
             if self._spool.wait(timeout_s=_IDLE_S):

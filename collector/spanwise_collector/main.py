@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,7 @@ from spanwise_collector.intake import (
     zipkin,
 )
 from spanwise_collector.keeping import Keeping
+from spanwise_collector.priority import give_way
 from spanwise_collector.process import replace_process
 from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, TraceReader, TraceSearch
 from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
@@ -151,8 +153,9 @@ class Collector:
                 self._instrument()
             with self._step("HTTP"):
                 self._start_http(main_port, otlp_port)
-            with self._step("store"):
-                self._open_store(stopping)
+            with self._step("store"), ThreadPoolExecutor(1, "store-open", give_way) as opening:
+                # The engine's own threads are children of the one that opens it, and give way like it.
+                opening.submit(self._open_store, stopping).result()
         except (FolderError, PortInUseError, StoreError, NewerSchemaError, SamplingPolicyError) as error:
             fail(str(error))
         except OSError as error:
