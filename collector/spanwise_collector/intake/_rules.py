@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -72,43 +72,60 @@ class SpanRules:
         now = self._clock_ns()
         oldest, newest = now - self._max_age_ns, now + _AHEAD_NS
         refusals = Refusals()
-        spans = 0
-        days: set[int] = set()
+        spans, first, last = 0, newest, oldest
         for resource_spans in request.resource_spans:
             for scope_spans in resource_spans.scope_spans:
-                refused = []
-                for index, span in enumerate(scope_spans.spans):
-                    reason = _refusal(span, oldest, newest)
-                    if reason is not None:
-                        refusals.counts[reason] += 1
-                        refused.append(index)
-                    else:
-                        days.add(span.start_time_unix_nano // _DAY_NS)
-                for index in reversed(refused):
+                refused, earliest, latest = _examine(scope_spans.spans, oldest, newest)
+                first, last = min(first, earliest), max(last, latest)
+                for _, reason in refused:
+                    refusals.counts[reason] += 1
+                for index, _ in reversed(refused):
                     del scope_spans.spans[index]
                 spans += len(scope_spans.spans)
-        if len(days) > _DAYS_PER_REQUEST:
-            first_day = sorted(days)[-_DAYS_PER_REQUEST]
-            spans -= _refuse_before(request, first_day * _DAY_NS, refusals)
+        if last - first > (_DAYS_PER_REQUEST - 1) * _DAY_NS:
+            days = sorted(_days(request))
+            if len(days) > _DAYS_PER_REQUEST:
+                spans -= _refuse_before(request, days[-_DAYS_PER_REQUEST] * _DAY_NS, refusals)
         return spans, refusals
 
 
-def _refusal(span: Span, oldest_ns: int, newest_ns: int) -> Reason | None:
-    """Why a span cannot be stored; None when it can."""
-    trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
-    if len(trace_id) != 16 or trace_id == _NO_TRACE_ID:
-        return Reason.TRACE_ID
-    if len(span_id) != 8 or span_id == _NO_SPAN_ID:
-        return Reason.SPAN_ID
-    if parent and len(parent) != 8:
-        return Reason.PARENT_SPAN_ID
-    if span.start_time_unix_nano < oldest_ns:
-        return Reason.TOO_OLD
-    if span.start_time_unix_nano > newest_ns or span.end_time_unix_nano > newest_ns:
-        return Reason.AHEAD
-    if span.links and any(len(link.trace_id) != 16 or len(link.span_id) != 8 for link in span.links):
-        return Reason.LINK_ID
-    return None
+def _examine(spans: Sequence[Span], oldest_ns: int, newest_ns: int) -> tuple[list[tuple[int, Reason]], int, int]:
+    """`(place and reason of each span that cannot be stored, first start, last start)`; the starts are of the others.
+
+    Runs once for every span there is, so it is one loop that asks for each field once.
+    """
+    refused: list[tuple[int, Reason]] = []
+    first, last = newest_ns, oldest_ns
+    for index, span in enumerate(spans):
+        trace_id, span_id, parent, start = span.trace_id, span.span_id, span.parent_span_id, span.start_time_unix_nano
+        if len(trace_id) != 16 or trace_id == _NO_TRACE_ID:
+            refused.append((index, Reason.TRACE_ID))
+        elif len(span_id) != 8 or span_id == _NO_SPAN_ID:
+            refused.append((index, Reason.SPAN_ID))
+        elif parent and len(parent) != 8:
+            refused.append((index, Reason.PARENT_SPAN_ID))
+        elif start < oldest_ns:
+            refused.append((index, Reason.TOO_OLD))
+        elif start > newest_ns or span.end_time_unix_nano > newest_ns:
+            refused.append((index, Reason.AHEAD))
+        elif (links := span.links) and any(len(link.trace_id) != 16 or len(link.span_id) != 8 for link in links):
+            refused.append((index, Reason.LINK_ID))
+        else:
+            if start < first:
+                first = start
+            if start > last:
+                last = start
+    return refused, first, last
+
+
+def _days(request: ExportTraceServiceRequest) -> set[int]:
+    """The days since 1970 on which its spans start."""
+    return {
+        span.start_time_unix_nano // _DAY_NS
+        for resource_spans in request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    }
 
 
 def _refuse_before(request: ExportTraceServiceRequest, start_ns: int, refusals: Refusals) -> int:
