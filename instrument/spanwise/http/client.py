@@ -52,6 +52,7 @@ INSIDE_CALL: ContextVar[bool] = ContextVar("spanwise_inside_call", default=False
 _RANDOM_BITS = 128 + 64  # of a trace and a span id, one behind the other
 _MASK_64 = (1 << 64) - 1
 _RANDOMNESS = (1 << RANDOMNESS_BITS) - 1
+_new = object.__new__
 _log = logging.getLogger("spanwise")
 
 
@@ -89,15 +90,19 @@ class ClientRequests:
         self._duration = duration
         self._redaction = redaction
         self._w3c_only = w3c_only
-        self._origins: dict[str, _Origin] = {}
+        self._origins: dict[str, _Origin] = {}  # by the beginning of their URLs, up to and with the slash
+        self._origin_length = 0  # of the last one that was searched
         self._other_observers: _Observers = {}
 
     def begin(self, method: str, url: str) -> Call:
         """Starts a call; its `headers` carry the context to the callee."""
-        call = Call(self, method if method in KNOWN_METHODS else OTHER_METHOD, url)
+        call: Call = _new(Call)  # without the steps of a constructor
+        call.client = self
+        call.method = method if method in KNOWN_METHODS else OTHER_METHOD
+        call.url = url
         try:
             context = get_context()
-            current: Any = context.get(SPAN_KEY)
+            current: Any = context.get(SPAN_KEY) if context else None
             kind = type(current)
             if current is None:
                 self._root(call)
@@ -106,7 +111,7 @@ class ClientRequests:
                 call.is_untraced = kind is UntracedSpan
             elif not isinstance(current, Span) or not self._continue(call, current.get_span_context()):
                 self._root(call)
-            call.headers = self._headers(call, context)
+            self._tell(call, context)
         except Exception:
             call.span = None
             _log.exception("spanwise: a call is not traced.")
@@ -150,31 +155,32 @@ class ClientRequests:
         self._sink.processor.on_start(span)  # type: ignore[arg-type]
         return span
 
-    def _headers(self, call: Call, current: Context) -> dict[str, str]:
+    def _tell(self, call: Call, current: Context) -> None:
+        """Sets what the callee is told."""
         if not self._w3c_only:
             from opentelemetry import propagate  # which loads what OTEL_PROPAGATORS names: only where it is checked
 
-            headers: dict[str, str] = {}
-            span = call.span or NonRecordingSpan(call.context)
-            propagate.inject(headers, set_span_in_context(span))
-            return headers
+            call.others = {}
+            propagate.inject(call.others, set_span_in_context(call.span or NonRecordingSpan(call.context)))
+            return
         if call.root_ids:
             ids = call.root_ids.to_bytes(_RANDOM_BITS // 8, "big").hex()
-            headers = {"traceparent": f"00-{ids[:32]}-{ids[32:]}-02"}  # random, not sampled
+            call.traceparent = f"00-{ids[:32]}-{ids[32:]}-02"  # random, not sampled
         else:
             context = call.parent
-            headers = {"traceparent": traceparent(context)}
+            call.traceparent = traceparent(context)
             if context.trace_state:
-                headers["tracestate"] = trace_state_text(context.trace_state)
+                call.others = {"tracestate": trace_state_text(context.trace_state)}
         if current and len(current) > (SPAN_KEY in current) and all_baggage(current):
-            _BAGGAGE.inject(headers, current)
-        return headers
+            call.others = {**call.others}
+            _BAGGAGE.inject(call.others, current)
 
     def finish(self, call: Call, status: int | None, error: BaseException | None = None) -> None:
         """Records the call. Never raises."""
         duration = perf_counter() - call.started
         try:
-            origin = self._origin(call.url)
+            # Most calls go where the one before went, or to a name as long: the search for its end can be left out.
+            origin = self._origins.get(call.url[: self._origin_length]) or self._origin(call.url)
             if error is None and status is not None and status < 500:
                 problem = ""
             else:
@@ -238,13 +244,17 @@ class ClientRequests:
         span.end()
 
     def _origin(self, url: str) -> _Origin:
-        end = url.find("/", 8)  # behind "https://" and, since no host begins with a slash, "http://"
-        return self._origins.get(url[:end]) or self._new_origin(url)
+        end = url.find("/", 8) + 1  # behind "https://" and, since no host begins with a slash, "http://"
+        known = self._origins.get(url[:end])
+        if known is None:
+            return self._new_origin(url)
+        self._origin_length = end
+        return known
 
     def _new_origin(self, url: str) -> _Origin:
         scheme, _, rest = url.partition("://")
         authority = rest.partition("/")[0].partition("?")[0].partition("#")[0]
-        base = f"{scheme}://{authority}"
+        base = f"{scheme}://{authority}/"
         known = self._origins.get(base)
         if known is None:
             host, port = split_host(authority.rpartition("@")[2], 443 if scheme == "https" else 80)
@@ -255,19 +265,23 @@ class ClientRequests:
 
 
 class Call:
-    """One call in flight. What most calls do not have are attributes of the class: an unsampled call sets six."""
+    """One call in flight, made by `begin`. What most calls do not have are attributes of the class."""
 
-    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
+    client: ClientRequests
+    method: str
+    url: str
+    traceparent = ""  # empty where other propagators than W3C's are used
+    others: dict[str, str] = {}  # noqa: RUF012 - never changed. The other headers; beside a traceparent in small letters
     is_untraced = False
     parent: SpanContext = INVALID_SPAN_CONTEXT
     root_ids = 0  # trace and span id, where the callee sees an unsampled root
     span: RecordedSpan | None = None
     started = 0.0
 
-    def __init__(self, client: ClientRequests, method: str, url: str) -> None:
-        self._client = client
-        self.method = method
-        self.url = url
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tells the callee the context."""
+        return {"traceparent": self.traceparent, **self.others} if self.traceparent else self.others
 
     @property
     def context(self) -> SpanContext:
@@ -278,7 +292,7 @@ class Call:
         return self.parent
 
     def finish(self, status: int | None, error: BaseException | None = None) -> None:
-        self._client.finish(self, status, error)
+        self.client.finish(self, status, error)
 
 
 def _note_failure(call: Call, host: str, port: str, problem: str, duration: float) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from spanwise.http.client import INSIDE_CALL, ClientRequests
@@ -27,7 +28,7 @@ def _hook(pool: type[HTTPConnectionPool]) -> None:
     original = pool.urlopen
 
     def urlopen(self: HTTPConnectionPool, *args: Any, **kwargs: Any) -> BaseHTTPResponse:
-        if INSIDE_CALL.get():  # of requests, or of this function, which calls itself to retry
+        if INSIDE_CALL.get():  # a method that was looked up outside of the call
             return original(self, *args, **kwargs)
         return counted(self, *args, **kwargs)
 
@@ -55,4 +56,20 @@ def _hook(pool: type[HTTPConnectionPool]) -> None:
         client.finish(call, response.status)
         return response
 
-    pool.urlopen = urlopen  # type: ignore[method-assign]
+    pool.urlopen = _Urlopen(original, urlopen)  # type: ignore[assignment]
+
+
+class _Urlopen:
+    """The method as a pool sees it: within a call that is counted already it is the library's own, for passing its
+    dozen arguments on costs more than all else that an unsampled call by `requests` pays here."""
+
+    __slots__ = ("_counted", "_original")
+
+    def __init__(self, original: Callable[..., Any], counted: Callable[..., Any]) -> None:
+        self._original = original
+        self._counted = counted
+
+    def __get__(self, pool: HTTPConnectionPool | None, kind: Any = None) -> Callable[..., Any]:
+        if pool is None:
+            return self._counted
+        return MethodType(self._original if INSIDE_CALL.get() else self._counted, pool)
