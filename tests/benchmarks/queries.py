@@ -44,6 +44,7 @@ RETENTION = "30d"
 OLDEST_CACHE_NS = 20 * DAY_NS
 RSS_LIMIT_MB = 900
 LINK_LIMIT_S = 3600.0
+UPGRADE_LIMIT_S = 600
 
 
 # --- filling
@@ -187,13 +188,35 @@ def schema() -> int:
     return migrations()[-1].version
 
 
+# Opens the store, and waits for what migrations do in the background.
+_UPGRADE = """
+import sys, time
+from pathlib import Path
+from spanwise_collector.store import Store
+store = Store("chdb://", Path(sys.argv[1]), 512 * 2**20)
+store.open()
+client = store.client()
+while client.query("SELECT count() FROM system.mutations WHERE NOT is_done").result_rows[0][0]:
+    time.sleep(0.5)
+client.close()
+store.close()
+"""
+
+
 def cached(cache: Path, spans: int) -> tuple[Path, dict[str, Any]]:
     folder = cache / str(spans)
     try:
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if manifest["schema"] == schema() and time.time_ns() - manifest["ended_ns"] < OLDEST_CACHE_NS:
+        if manifest["schema"] <= schema() and time.time_ns() - manifest["ended_ns"] < OLDEST_CACHE_NS:
+            if manifest["schema"] < schema():
+                say(f"the cache is of schema {manifest['schema']}: it is brought to {schema()}, as a user's store is")
+                subprocess.run(
+                    [sys.executable, "-c", _UPGRADE, str(folder / "data")], check=True, timeout=UPGRADE_LIMIT_S
+                )
+                manifest["schema"] = schema()
+                (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
             return folder, manifest
-        say("the cache is of another schema, or too old: it is filled anew")
+        say("the cache is of a later schema, or too old: it is filled anew")
     except (OSError, ValueError, KeyError):
         say(f"filling {folder} with {spans:,} spans, once")
     return folder, fill(folder, spans)

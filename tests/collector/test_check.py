@@ -35,7 +35,10 @@ def test_a_whole_folder_a_used_one_and_a_damaged_one(new_collector: CollectorFac
     assert code == 0, told
     assert "store: trace_spans: whole" in told
     assert "store: pinned_spans: whole" in told
-    assert re.search(r"ok +store: spans: (\d+) in spans, \1 in trace_spans, \1 in traces, \1 in red_minutes, \1 in service_minutes", told)
+    assert re.search(
+        r"ok +store: spans: (\d+) in spans, \1 in trace_spans, \1 in traces, \1 in red_minutes, \1 in service_minutes",
+        told,
+    )
 
     spool = Spool(running.data / "spool", 10**7)
     spool.open()
@@ -72,7 +75,9 @@ def test_a_deleted_trace_is_no_damage(store: Store) -> None:
         assert told["store: spans: 1 in spans, 1 in trace_spans, 1 in traces, 2 in red_minutes, 2 in service_minutes"]
         client.command("ALTER TABLE spans DELETE WHERE 1 SETTINGS mutations_sync = 2")
         told = dict(reversed(line) for line in check_tables(client))
-        assert not told["store: spans: 0 in spans, 1 in trace_spans, 1 in traces, 2 in red_minutes, 2 in service_minutes"]
+        assert not told[
+            "store: spans: 0 in spans, 1 in trace_spans, 1 in traces, 2 in red_minutes, 2 in service_minutes"
+        ]
     finally:
         client.command("DROP DATABASE checked")
         client.close()

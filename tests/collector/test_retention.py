@@ -55,7 +55,8 @@ def test_old_rows_go(client: Any) -> None:
         client.command(f"OPTIMIZE TABLE {table} FINAL")
     left = counts(client)
     assert {
-        table: left[table] for table in ("spans", "trace_spans", "traces", "red_minutes", "service_minutes", "operations", "origins")
+        table: left[table]
+        for table in ("spans", "trace_spans", "traces", "red_minutes", "service_minutes", "operations", "origins")
     } == {
         "spans": 1,
         "trace_spans": 1,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Flask, Response, request
 from flask.typing import ResponseReturnValue
 
 from spanwise_collector.api._parameters import Given, Parameter, flag, read
@@ -99,7 +99,7 @@ def described(app: Flask, name: str) -> Endpoint:
 
 
 def answered(body: Json, given: Given) -> Response:
-    return jsonify({**body, "queries": queries(given)})
+    return Response(json_of({**body, "queries": queries(given)}) + b"\n", mimetype="application/json")
 
 
 def with_etag(response: Response, of: bytes) -> Response:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +70,12 @@ class Measures:
         counted = _counted(question, by, step_s)
         of_group: dict[tuple[Any, ...], dict[int, Json]] = {}
         totals: dict[tuple[Any, ...], float] = {}
-        asked = {"quantiles": list(quantiles)}
-        for start_s, calls, errors, durations_ns, *key in self._rows("red", counted, asked):
+        names = [f"{quantile:g}" for quantile in quantiles]
+        none = dict.fromkeys(names)
+        for start_s, calls, errors, durations_ns, *key in self._rows("red", counted, {"quantiles": list(quantiles)}):
             group = tuple(key)
-            of_group.setdefault(group, {})[start_s] = _point(start_s, calls, errors, quantiles, durations_ns)
+            durations = dict(zip(names, durations_ns, strict=True)) if durations_ns else none
+            of_group.setdefault(group, {})[start_s] = _point(start_s, calls, errors, durations)
             totals[group] = totals.get(group, 0.0) + calls
         largest = sorted(of_group, key=lambda key: (-totals[key], str(key)))[:limit]
         if len(largest) * len(counted.starts_s) > MAX_POINTS:
@@ -90,8 +91,7 @@ class Measures:
                     "group": [{"field": written(one), **shown(value)} for one, value in zip(by, key, strict=True)],
                     "calls": totals[key],
                     "points": [
-                        of_group[key].get(start_s) or _point(start_s, 0.0, 0.0, quantiles, ())
-                        for start_s in counted.starts_s
+                        of_group[key].get(start_s) or _point(start_s, 0.0, 0.0, none) for start_s in counted.starts_s
                     ],
                 }
                 for key in largest
@@ -239,13 +239,10 @@ def _fitting_step(question: Question, least_s: int) -> int:
     return next((step for step in _STEPS_S if step >= least_s and length_s / step <= _STEPS), _STEPS_S[-1])
 
 
-def _point(
-    start_s: int, calls: float, errors: float, quantiles: Sequence[float], durations_ns: Sequence[int]
-) -> Json:
-    """`durations_ns` are those of the quantiles, or none at all."""
+def _point(start_s: int, calls: float, errors: float, durations_ns: Mapping[str, int | None]) -> Json:
     return {
         "start_unix_nano": str(start_s * _SECOND_NS),
         "calls": calls,
         "errors": errors,
-        "durations_ns": dict(zip_longest((f"{quantile:g}" for quantile in quantiles), durations_ns)),
+        "durations_ns": durations_ns,
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from spanwise_collector.query._condition import Binder
+from spanwise_collector.query._pinned import PinnedTraces
 from spanwise_collector.query._values import Json, attributes, text
 from spanwise_collector.store import ClientPool
 
@@ -23,25 +25,37 @@ def parse_trace_id(given: str) -> str | None:
     return lowered.zfill(32) if _TRACE_ID.fullmatch(lowered) else None
 
 
+_NO_ID = bytes(8)
+# An origin is a hash of what it stands for, so what was read once stays so. Some hundred are what a fleet has; larger
+# ones than this (in bytes of their values) are read anew each time, so that these stay below some MB.
+_KNOWN_ORIGINS = 1000
+_LARGEST_KNOWN_BYTES = 4096
+
 # `{origin: (resource, scope)}`
 _Origins = dict[int, tuple[Json, Json]]
 Rows = Sequence[Sequence[Any]]
 
 
 class TraceReader:
+    """Thread-safe. What is given for resources and scopes is shared between traces: not to be changed."""
+
     def __init__(self, pool: ClientPool) -> None:
         self._pool = pool
+        self._pinned = PinnedTraces(pool)
+        self._known: OrderedDict[int, tuple[Json, Json]] = OrderedDict()
+        self._has_newest = False
+        self._lock = threading.Lock()
 
     def trace(self, trace_id: str) -> Json | None:
         """`{"trace_id", "spans"}` by start time; None when there are none. `trace_id` is 32 hexadecimal digits."""
-        rows = self._pool.rows("trace_spans", {"trace_id": trace_id}, self._pinned(trace_id))
+        rows = self._pool.rows("trace_spans", {"trace_id": trace_id}, {"pinned": self._pinned.source(trace_id)})
         if not rows:
             return None
         return {"trace_id": trace_id, "spans": self._spans(trace_id, rows, {})}
 
     def blocks(self, trace_id: str) -> Iterator[list[Json]]:
         """The spans of `trace`, some thousand at a time, so that only these are in memory; none when there are none."""
-        pinned = self._pinned(trace_id)
+        pinned = {"pinned": self._pinned.source(trace_id)}
         blocks = self._pool.blocks("trace_spans", {"trace_id": trace_id}, pinned)
         first, more = next(blocks, ()), next(blocks, None)
         if more is None:  # it has given its turn at the store back
@@ -59,11 +73,6 @@ class TraceReader:
         """Adds to `origins` what it lacks."""
         origins |= self._with_missing(origins, rows)
         return [_span(trace_id, row, origins) for row in rows]
-
-    def _pinned(self, trace_id: str) -> Mapping[str, str]:
-        """What a query of a trace has to look at besides; rarely anything, and then it takes three times as long."""
-        is_pinned = self._pool.rows("is_pinned", {"trace_id": trace_id})
-        return {"pinned": Binder().piece("pinned_spans").sql if is_pinned else ""}
 
     def traces(self, trace_ids: Sequence[str]) -> list[Json]:
         """Like `trace` for each that is there, in this order."""
@@ -86,7 +95,7 @@ class TraceReader:
         origins = self._with_missing({}, rows)
         spans: dict[str, list[Json]] = {}
         for row in rows:
-            trace_id = text(row[0])
+            trace_id = row[0].hex()
             spans.setdefault(trace_id, []).append(_span(trace_id, row[1:], origins))
         return [{"trace_id": trace_id, "spans": spans[trace_id]} for trace_id in trace_ids if trace_id in spans]
 
@@ -105,7 +114,26 @@ class TraceReader:
     def _origins(self, ids: set[int]) -> _Origins:
         if not ids:
             return {}
-        return {row[0]: _resource_and_scope(row) for row in self._pool.rows("origins", {"origins": sorted(ids)})}
+        if not self._has_newest:
+            self._has_newest = True
+            limits = {"limit": _KNOWN_ORIGINS, "largest_bytes": _LARGEST_KNOWN_BYTES}
+            self._keep(self._pool.rows("newest_origins", limits))
+        with self._lock:
+            found = {origin: self._known[origin] for origin in ids if origin in self._known}
+            for origin in found:
+                self._known.move_to_end(origin)
+        missing = sorted(ids - found.keys())
+        return found | (self._keep(self._pool.rows("origins", {"origins": missing})) if missing else {})
+
+    def _keep(self, rows: Rows) -> _Origins:
+        """Returns them all, and remembers those that are not large."""
+        made = {row[0]: _resource_and_scope(row) for row in rows}
+        small = {row[0]: made[row[0]] for row in rows if _size(row) <= _LARGEST_KNOWN_BYTES}
+        with self._lock:
+            self._known.update(small)
+            while len(self._known) > _KNOWN_ORIGINS:
+                self._known.popitem(last=False)
+        return made
 
 
 def _held_back(blocks: Iterator[Rows]) -> Iterator[Rows]:
@@ -119,6 +147,11 @@ def _held_back(blocks: Iterator[Rows]) -> Iterator[Rows]:
         held = block
     if held:
         yield held
+
+
+def _size(row: Sequence[Any]) -> int:
+    """The bytes of the values of a resource and its scope."""
+    return sum(len(item["value"]) for item in (*row[1], *row[6]))
 
 
 def _resource_and_scope(row: Sequence[Any]) -> tuple[Json, Json]:
@@ -166,8 +199,8 @@ def _span(trace_id: str, row: Sequence[Any], origins: Mapping[int, tuple[Json, J
     resource, scope = origins[origin]
     return {
         "trace_id": trace_id,
-        "span_id": text(span_id),
-        "parent_span_id": text(parent_id),
+        "span_id": span_id.hex(),
+        "parent_span_id": parent_id.hex() if parent_id != _NO_ID else "",
         "trace_state": text(trace_state),
         "flags": flags,
         "service": text(service),

@@ -8,7 +8,7 @@ from spanwise_collector.store._edges import Linker
 from spanwise_collector.store._export import export_spans
 from spanwise_collector.store._insert import RefusedError, insert
 from spanwise_collector.store._migrations import NewerSchemaError
-from spanwise_collector.store._pins import PinLimitError, pin_trace
+from spanwise_collector.store._pins import PinLimitError, pin_trace, pins_made
 from spanwise_collector.store._pool import (
     BadPatternError,
     ClientPool,
@@ -45,5 +45,6 @@ __all__ = [
     "export_spans",
     "insert",
     "pin_trace",
+    "pins_made",
     "unpin_trace",
 ]

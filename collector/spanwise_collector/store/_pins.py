@@ -10,6 +10,12 @@ from spanwise_collector.store._trace_id import checked
 
 _FOLDER = Path(__file__).parent / "pins"
 _LONGEST_NOTE = 1000
+_made = 0
+
+
+def pins_made() -> int:
+    """How many this process has made: what was read of the pins at another number is out of date."""
+    return _made
 
 
 class PinLimitError(Exception):
@@ -36,6 +42,8 @@ def pin_trace(client: Any, trace_id: str, note: str, max_spans: int) -> int:
     for name in [*statements, "record"] if missing or copied else []:
         with noted(f"pins/{name}", _sql(name)):
             client.command(_sql(name), parameters=parameters)
+    global _made
+    _made += 1
     return int(missing + copied)
 
 

@@ -145,10 +145,11 @@ def test_a_trace_of_a_hundred_thousand_spans(collector: RunningCollector) -> Non
     assert {one["span_id"] for one in found["spans"]} == set(ids)
     path = found["analysis"]["critical_path"]
     assert sum(segment["duration_ns"] for segment in path) == found["spans"][found["analysis"]["root"]]["duration_ns"]
-    ran = [(query["name"], query["row_count"]) for query in found["queries"]]
+    # Whether any trace is pinned is asked once for many.
+    ran = [(one["name"], one["row_count"]) for one in found["queries"] if one["name"] != "pinned_traces"]
     # Whether it is small is seen by its first blocks.
-    assert [name for name, _ in ran] == ["is_pinned", "trace_spans", "trace_origins", "trace_spans"]
-    assert [rows for _, rows in ran][::2] == [0, 1] and ran[1][1] < ran[3][1] == count
+    assert [name for name, _ in ran] == ["trace_spans", "trace_origins", "trace_spans"]
+    assert ran[1][1] == 1 and ran[0][1] < ran[2][1] == count
 
 
 def _patient(collector: RunningCollector, path: str) -> Any:

@@ -121,6 +121,27 @@ def test_quantiles_are_within_their_bucket(measures: Measures, start_ns: int) ->
         assert point["durations_ns"][quantile] == pytest.approx(80_000_000, rel=0.19)
 
 
+def test_spans_that_weigh_nothing_are_in_no_quantile(store: Store, pool: ClientPool) -> None:
+    """They were kept for another reason than their probability: the calls of their minute are those of others."""
+    start_ns = (time.time_ns() // HOUR_NS - 60) * HOUR_NS
+    client = store.client()
+    kept = [span(start_ns=start_ns + n, duration_ns=1000, trace_state="spanwise=kept:slow") for n in range(3)]
+    later = span(start_ns=start_ns + 60 * SECOND, duration_ns=80_000_000)
+    alone = span(start_ns=start_ns + 120 * SECOND, duration_ns=0, trace_state="spanwise=kept:error")
+    made = request(*kept, span(start_ns=start_ns, duration_ns=10_000_000), later, alone, service="kept")
+    insert(client, made.SerializeToString(), "kept")
+    client.close()
+    for filters in ((parse('service = "kept"'),), (parse('service = "kept" and not span.a exists'),)):
+        asked = Question(start_ns, start_ns + 180 * SECOND, filters)
+        answer = Measures(pool).red(asked, [parse_field("service")], 60, 5, (0.0, 0.5, 1.0))
+        points = answer["series"][0]["points"]
+        assert [point["calls"] for point in points] == [1.0, 1.0, 0.0]
+        for point, duration_ns in zip(points, (10_000_000, 80_000_000), strict=False):
+            assert all(value == pytest.approx(duration_ns, rel=0.19) for value in point["durations_ns"].values())
+            assert point["durations_ns"]["0"] < point["durations_ns"]["0.5"] < point["durations_ns"]["1"]
+        assert points[2]["durations_ns"] == {"0": None, "0.5": None, "1": None}
+
+
 def test_a_heatmap_has_every_call_once(measures: Measures, start_ns: int) -> None:
     for filters in ((), ("span.size = 1 or not span.size = 1",)):
         answer = measures.heatmap(question(start_ns, *filters), 600)

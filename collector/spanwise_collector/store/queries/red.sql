@@ -18,12 +18,13 @@ FROM (
         step,
         calls,
         errors,
+        mapFilter((bucket, weight) -> weight > 0, buckets) AS counted,
         arrayMap(
-            bucket -> if(bucket < 0, (0., 0.), (exp2(bucket / 4), exp2((bucket + 1) / 4))), mapKeys(buckets)
+            bucket -> if(bucket < 0, (0., 0.), (exp2(bucket / 4), exp2((bucket + 1) / 4))), mapKeys(counted)
         ) AS edges,
-        mapValues(buckets) AS weights,
+        mapValues(counted) AS weights,
         arrayCumSum(weights) AS sums,
-        if(empty(buckets), [], {quantiles:Array(Float64)}) AS asked
+        if(empty(counted), [], {quantiles:Array(Float64)}) AS asked
         /*names*/
     FROM (
         SELECT

@@ -1,9 +1,9 @@
 -- All spans of some traces, each trace by start time; like trace_spans, with the trace id in front. `/*first*/` is where
 -- only the first of each is asked for.
 SELECT
-    lower(hex(trace_id)) AS id_of_trace,
-    lower(hex(span_id)) AS id,
-    if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id))) AS parent_id,
+    trace_id,
+    span_id,
+    parent_span_id,
     trace_state,
     flags,
     service,

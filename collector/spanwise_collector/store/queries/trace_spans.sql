@@ -1,7 +1,7 @@
 -- All spans of one trace, by start time. Where it is pinned, what is only in its copy takes the place `pinned`.
 SELECT
-    lower(hex(span_id)) AS id,
-    if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id))) AS parent_id,
+    span_id,
+    parent_span_id,
     trace_state,
     flags,
     service,
@@ -26,3 +26,5 @@ FROM (
     /*pinned*/
 )
 ORDER BY start, duration_ns DESC, span_id
+-- One granule of one part has most traces whole: a second thread, or an index looked at while reading, takes longer to begin.
+SETTINGS max_threads = 1, use_skip_indexes_on_data_read = 0

@@ -1,0 +1,2 @@
+-- Which traces are pinned.
+SELECT DISTINCT trace_id FROM pins LIMIT {limit:UInt32}
