@@ -8,15 +8,20 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
+from typing import Any
 
-_write = os.write
 _marker = os.environ.get("FULL_DISK_WHILE", "")
 
 
-def _write_unless_full(descriptor: int, data: bytes) -> int:
-    if _marker and os.path.exists(_marker) and stat.S_ISREG(os.fstat(descriptor).st_mode):  # noqa: PTH110
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return _write(descriptor, data)
+def _unless_full(write: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+    def write_unless_full(descriptor: int, data: Any) -> int:
+        if _marker and os.path.exists(_marker) and stat.S_ISREG(os.fstat(descriptor).st_mode):  # noqa: PTH110
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data)
+
+    return write_unless_full
 
 
-os.write = _write_unless_full
+os.write = _unless_full(os.write)
+os.writev = _unless_full(os.writev)
