@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from spanwise_collector.query import BadSearchError, Search, TraceSearch
+from spanwise_collector.query import BadSearchError, Binder, Search, TraceSearch
+from spanwise_collector.query.filter import condition, parse
 from spanwise_collector.store import ClientPool, Store, insert
 from tests.collector.otlp_requests import SECOND, new_span_id, new_trace_id, payload, span
 
@@ -158,6 +160,49 @@ def test_filters(client: Any, search: TraceSearch) -> None:
     assert found(start_ns=NOW - 2 * SECOND, end_ns=NOW - 2 * SECOND) == [slow]
     assert ids(search.search(Search(operation="slow"))) == [slow]
     assert ids(search.search(Search(service="no such service"))) == []
+
+
+def test_traces_found_by_a_later_span_are_in_the_order_of_their_starts(client: Any, search: TraceSearch) -> None:
+    """Of 160 traces in three hours, each with up to four spans within five minutes, against the obvious."""
+    draw = random.Random(160)
+    spans, starts = [], {}
+    for _ in range(160):
+        trace_id, start = (
+            new_trace_id(),
+            NOW - draw.choice((2 * MINUTE, 20 * MINUTE, 3 * HOUR)) + draw.randrange(MINUTE),
+        )
+        offsets = [0, *(draw.randrange(5 * MINUTE) for _ in range(draw.randrange(4)))]
+        names = [draw.choice(("wanted", "also", "other")) for _ in offsets]
+        spans += [
+            span(trace_id=trace_id, name=name, start_ns=start + offset, duration_ns=draw.randrange(MINUTE))
+            for name, offset in zip(names, offsets, strict=True)
+        ]
+        own = spans[-len(offsets) :]
+        starts[trace_id] = (start, max(one.end_time_unix_nano for one in own) - start, set(names))
+    insert(client, payload(*spans, service="later"), "later")
+
+    def expected(names: set[str], start_ns: int = 0, end_ns: int = NOW, min_duration_ns: int = 0) -> list[str]:
+        fitting = [
+            (-start, trace_id)
+            for trace_id, (start, duration, own) in starts.items()
+            if names <= own and start_ns <= start <= end_ns and duration >= min_duration_ns
+        ]
+        return [trace_id for _, trace_id in sorted(fitting)]
+
+    for limit in (1, 7, 200):
+        assert all_pages(search, service="later", operation="wanted", limit=limit) == expected({"wanted"})
+    between = {"start_ns": NOW - 3 * HOUR + 10 * SECOND, "end_ns": NOW - 20 * MINUTE + 30 * SECOND}
+    assert all_pages(search, operation="wanted", limit=5, **between) == expected({"wanted"}, **between)
+    binder = Binder()
+    both = tuple(condition(parse(f"name = {name}"), binder) for name in ("wanted", "also"))
+    assert all_pages(
+        search, service="later", conditions=both, parameters=binder.parameters, limit=3, **between
+    ) == expected({"wanted", "also"}, **between)
+    few = 4 * MINUTE + 30 * SECOND
+    assert expected({"wanted"}, min_duration_ns=few)
+    assert all_pages(search, operation="wanted", limit=2, min_duration_ns=few) == expected(
+        {"wanted"}, min_duration_ns=few
+    )
 
 
 def test_a_trace_that_began_before_the_window_is_not_in_it(client: Any, search: TraceSearch) -> None:

@@ -1,9 +1,10 @@
 """Search for traces, newest first or by another measure, page by page.
 
 The table `traces` is ordered by time, and one trace may have several rows in it; `trace_spans` has the truth about one
-trace. So a search walks back through time in growing windows, takes candidates from `traces`, and keeps those whose
-summary, made from all their spans, fits. Pages are keyed by (start descending, trace id), so nothing that arrives
-meanwhile shifts them. In another order than newest first the whole time asked for is one window.
+trace. So a search walks back through time in growing windows, takes candidates, and keeps those whose summary, made
+from all their spans, fits. Candidates are the traces of spans that meet the conditions, or, without conditions or where
+these are too many, rows of `traces`. Pages are keyed by (start descending, trace id), so nothing that arrives meanwhile
+shifts them. In another order than newest first the whole time asked for is one window.
 """
 
 from __future__ import annotations
@@ -21,9 +22,16 @@ from spanwise_collector.store import ClientPool
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 20
 _DAY_NS = 86_400 * 10**9
-# The first window is the last minute, each next one eight times as long: most searches end in the first.
+# The first window is the last minute: most searches end in it. Spans of one operation are few and lie together.
 _FIRST_WINDOW_NS = 60 * 10**9
-_WINDOW_GROWTH = 8
+_FIRST_OPERATION_WINDOW_NS = 8 * _FIRST_WINDOW_NS
+# How many times as long the next one is. Where nine minutes have too few spans that meet the conditions, it is so long
+# that twice what is wanted may be in it, within these bounds.
+_LEAST_GROWTH, _MOST_GROWTH = 8, 256
+# Of traces found by their spans: how many more than wanted are looked at together, because one with a later span may
+# have begun earlier; and how many times as many as wanted may be looked at before `traces` is asked instead.
+_SPARE = 5
+_MOST_LOOKED_AT = 4
 # How far outside a window the spans of a trace are looked for when it is judged by duration or errors.
 _AROUND_S = 300
 _LONGEST_NS = 2**63 - 1
@@ -66,6 +74,11 @@ class Search:
     def newest_first(self) -> bool:
         return self.sort == "start" and not self.ascending
 
+    @property
+    def by_conditions(self) -> bool:
+        """Whether something is asked of single spans."""
+        return bool(self.conditions or self.service or self.operation)
+
 
 @dataclass(frozen=True, slots=True)
 class _Summary:
@@ -101,6 +114,9 @@ class _Summary:
         }
 
 
+_Found = tuple[_page.Cursor, _Summary]
+
+
 class TraceSearch:
     """`oldest_age_s` is how far back spans can be: the retention."""
 
@@ -111,19 +127,12 @@ class TraceSearch:
 
     def search(self, search: Search) -> Json:
         """`{"traces", "next_page"}`. Raises BadSearchError."""
-        found: list[tuple[_page.Cursor, _Summary]] = []
+        found: list[_Found] = []
         cursor = _cursor(search)
-        for from_ns, to_ns in self._windows(search, cursor):
-            while len(found) <= search.limit:
-                # One more than asked for tells whether there is a next page.
-                wanted = search.limit + 1 - len(found)
-                candidates = self._candidates(search, from_ns, to_ns, cursor, wanted)
-                found += [one for one in self._summaries(candidates) if _fits(one[1], search, from_ns, to_ns)]
-                if len(candidates) < wanted:
-                    break
-                cursor = candidates[-1]
-            if len(found) > search.limit:
-                break
+        windows = _Windows(*self._bounds(search, cursor), self._clock_ns(), search)
+        while len(found) <= search.limit and (window := windows.next(len(found))) is not None:
+            # One more than asked for tells whether there is a next page.
+            found += self._in_window(search, *window, cursor, search.limit + 1 - len(found))
         page = found[: search.limit]
         more = len(found) > search.limit
         return {
@@ -136,22 +145,74 @@ class TraceSearch:
         places = [_page.Cursor(0, 0, trace_id) for trace_id in dict.fromkeys(trace_ids)]
         return [summary.as_json() for _, summary in self._summaries(places)]
 
-    def _windows(self, search: Search, cursor: _page.Cursor) -> Iterator[tuple[int, int]]:
-        """`(from_ns, to_ns)`, newest first, without gaps or overlaps, both ends included."""
+    def _bounds(self, search: Search, cursor: _page.Cursor) -> tuple[int, int]:
+        """`(from_ns, to_ns)` in which traces start, both ends included."""
         now = self._clock_ns()
         oldest = max(now - self._oldest_age_ns - _DAY_NS, 0)
-        start = max(search.start_ns, oldest) if search.start_ns is not None else oldest
         latest = now + 2 * _DAY_NS
         if search.newest_first:
             latest = min(latest, cursor.start_ns)
         to_ns = min(search.end_ns, latest) if search.end_ns is not None else latest
-        if not search.newest_first:
-            if search.start_ns is None:
-                start = max(oldest, min(to_ns, now) - _UNORDERED_NS)
-            if start <= to_ns:
-                yield start, to_ns
-            return
-        yield from _growing_windows(start, to_ns, min(to_ns, now))
+        if search.start_ns is not None:
+            return max(search.start_ns, oldest), to_ns
+        return oldest if search.newest_first else max(oldest, min(to_ns, now) - _UNORDERED_NS), to_ns
+
+    def _in_window(self, search: Search, from_ns: int, to_ns: int, cursor: _page.Cursor, wanted: int) -> list[_Found]:
+        """The first of those that start in the window, in the order of the answer."""
+        if search.newest_first and search.by_conditions:
+            found = self._by_spans(search, from_ns, to_ns, cursor, wanted)
+            if found is not None:
+                return found
+        found = []
+        while len(found) < wanted:
+            asked = wanted - len(found)
+            candidates = self._candidates(search, from_ns, to_ns, cursor, asked)
+            found += [one for one in self._summaries(candidates) if _fits(one[1], search, from_ns, to_ns)]
+            if len(candidates) < asked:
+                break
+            cursor = candidates[-1]
+        return found
+
+    def _by_spans(
+        self, search: Search, from_ns: int, to_ns: int, cursor: _page.Cursor, wanted: int
+    ) -> list[_Found] | None:
+        """Newest first, of the traces of spans that meet the conditions; None where too many of these do not fit.
+
+        Those whose spans started last are looked at first. No trace starts after its spans, so whoever started after
+        the spans of all that have not been looked at is the next.
+        """
+        most = _MOST_LOOKED_AT * wanted
+        matching = self._matching_traces(search, from_ns, to_ns, most + 1)
+        found: list[_Found] = []
+        step = wanted + _SPARE
+        for first in range(0, min(len(matching), most), step):
+            places = [_page.Cursor(0, 0, trace_id) for trace_id, _ in matching[first : min(first + step, most)]]
+            for _, summary in self._summaries(places):
+                place = _page.Cursor(summary.start_ns, summary.start_ns, summary.trace_id)
+                if _order(place) > _order(cursor) and _fits(summary, search, from_ns, to_ns):
+                    found.append((place, summary))
+            following = min(first + step, most)
+            unseen_ns = matching[following][1] if following < len(matching) else -1
+            settled = sorted((one for one in found if one[0].start_ns > unseen_ns), key=lambda one: _order(one[0]))
+            if len(settled) >= wanted or unseen_ns < 0:
+                return settled[:wanted]
+        return None if matching else []
+
+    def _matching_traces(self, search: Search, from_ns: int, to_ns: int, limit: int) -> list[tuple[str, int]]:
+        """`(trace id, when the last of the spans that meet the conditions started)`, the latest first."""
+        binder = Binder(dict(search.parameters))
+        conditions = [*search.conditions, *_of_service(search, binder)]
+        later = [] if to_ns >= self._clock_ns() else [binder.piece("starting_until")]
+        spans = _spans_by_trace(conditions, binder, later)
+        parameters = {
+            **binder.parameters,
+            "from_ns": from_ns,
+            "to_ns": to_ns,
+            "around_s": _AROUND_S,
+            "limit": limit,
+        }
+        rows = self._pool.rows("matching_traces", parameters, {"matching": spans})
+        return [(text(row[0]), row[1]) for row in rows]
 
     def _candidates(
         self, search: Search, from_ns: int, to_ns: int, cursor: _page.Cursor, limit: int
@@ -180,7 +241,7 @@ class TraceSearch:
         rows = self._pool.rows("trace_candidates", parameters, matching)
         return [_page.Cursor(row[2], row[1], text(row[0])) for row in rows]
 
-    def _summaries(self, candidates: Sequence[_page.Cursor]) -> list[tuple[_page.Cursor, _Summary]]:
+    def _summaries(self, candidates: Sequence[_page.Cursor]) -> list[_Found]:
         """Those that are there, in their order."""
         if not candidates:
             return []
@@ -194,14 +255,33 @@ class TraceSearch:
         ]
 
 
-def _growing_windows(start: int, to_ns: int, newest: int) -> Iterator[tuple[int, int]]:
-    length = _FIRST_WINDOW_NS
-    while to_ns >= start:
-        from_ns = max(newest - length, start)
-        if from_ns <= to_ns:
-            yield from_ns, to_ns
-            to_ns = from_ns - 1
-        length *= _WINDOW_GROWTH
+class _Windows:
+    """Parts of a time, newest first, without gaps or overlaps, both ends of each included; the whole where the order is
+    another than newest first.
+    """
+
+    def __init__(self, start: int, to_ns: int, now: int, search: Search) -> None:
+        self._start = start
+        self._to_ns = to_ns
+        self._newest = min(to_ns, now)
+        self._wanted = search.limit + 1
+        self._length = _FIRST_OPERATION_WINDOW_NS if search.service and search.operation else _FIRST_WINDOW_NS
+        self._most_growth = _LEAST_GROWTH
+        self._by_conditions = search.by_conditions
+        if not search.newest_first:
+            self._length = self._newest - start
+
+    def next(self, found: int) -> tuple[int, int] | None:
+        """`(from_ns, to_ns)`, by how many were found in those before; None at the end."""
+        while self._to_ns >= self._start:
+            from_ns, to_ns = max(self._newest - self._length, self._start), self._to_ns
+            growth = 2 * self._wanted // found if found else self._most_growth
+            self._length *= min(max(growth, _LEAST_GROWTH), self._most_growth)
+            self._most_growth = _MOST_GROWTH if self._by_conditions else _LEAST_GROWTH
+            if from_ns <= to_ns:
+                self._to_ns = from_ns - 1
+                return from_ns, to_ns
+        return None
 
 
 def _of_service(search: Search, binder: Binder) -> Iterator[Condition]:
@@ -218,17 +298,26 @@ def _matching(conditions: Sequence[Condition], binder: Binder) -> str:
     """That a trace has a span for each of the conditions."""
     if not conditions:
         return every(()).sql
+    return binder.piece("matching", spans=_spans_by_trace(conditions, binder)).sql
+
+
+def _spans_by_trace(conditions: Sequence[Condition], binder: Binder, also: Sequence[Condition] = ()) -> str:
+    """The spans of traces that have one for each of the conditions; `also` is asked of each of them."""
     met_by_some = some(conditions)
     met = every(binder.piece("met", condition=condition.sql) for condition in conditions)
-    times = binder.piece("in_window").sql
+    times = binder.piece("in_window")
     return binder.piece(
-        "matching",
+        "spans_by_trace",
         table="trace_spans" if met_by_some.whole else "spans",
         any=met_by_some.sql,
-        times=times,
-        first=binder.first(met_by_some, times),
+        times=every((times, *also)).sql,
+        first=binder.first(met_by_some, times.sql),
         each=met.sql if len(conditions) > 1 else every(()).sql,
     ).sql
+
+
+def _order(place: _page.Cursor) -> tuple[int, str]:
+    return -place.start_ns, place.trace_id
 
 
 def _cursor(search: Search) -> _page.Cursor:

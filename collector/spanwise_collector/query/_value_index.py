@@ -5,7 +5,7 @@ It has a hash of each key with its value's text, so numbers are looked for in ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from spanwise_collector.query._condition import Binder, Condition
@@ -20,7 +20,7 @@ def has_key(binder: Binder, key: str) -> str:
 
 
 def may_have_value(binder: Binder, key: str, value: str | int | float | bool) -> str:
-    """That a span has an attribute of this key, in a block of spans of which one may have this value under it.
+    """That a span has an attribute of this key and one of this text, in a block that may have the one under the other.
 
     True of every span whose attribute equals the value, as filters and TraceQL compare: a whole number also equals a
     double. Blocks that have not been indexed are looked through.
@@ -30,7 +30,13 @@ def may_have_value(binder: Binder, key: str, value: str | int | float | bool) ->
         return has_key(binder, key)
     bound = binder.bind(key, "String")
     hashes = ", ".join(binder.piece("hash_of_value", key=bound, text=text).sql for text in texts)
-    return binder.piece("may_have_value", key=bound, hashes=hashes).sql
+    return binder.piece("may_have_value", key=bound, has_text=_has_one_of(texts, binder), hashes=hashes).sql
+
+
+def _has_one_of(texts: Sequence[str], binder: Binder) -> str:
+    if len(texts) == 1:
+        return binder.piece("has_text", text=texts[0]).sql
+    return binder.piece("has_one_of_texts", texts=", ".join(texts)).sql
 
 
 def tag_is(binder: Binder, key: str, value: str) -> Condition:

@@ -32,6 +32,9 @@ _MARK_CACHE_BYTES = 32 * 2**20
 _INDEX_CACHE_BYTES = 16 * 2**20
 _QUERY_CACHE_BYTES = 8 * 2**20
 
+# The engine gives a query no second thread unless a GiB is free for each: more than all that it may use here.
+QUERY_SETTINGS = {"max_threads_min_free_memory_per_thread": 64 * 2**20}
+
 _CONFIGURATION = """<clickhouse>
     <max_server_memory_usage>{memory}</max_server_memory_usage>
     <mark_cache_size>{marks}</mark_cache_size>

@@ -135,7 +135,7 @@ class ClientPool:
 
         try:
             with self._client() as client, self._watched() as mark:
-                settings = {"max_execution_time": timeout_s, **mark}
+                settings = {**self._store.query_settings, "max_execution_time": timeout_s, **mark}
                 arguments = {
                     "query": sql,
                     "parameters": dict(parameters),

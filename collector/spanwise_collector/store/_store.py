@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +49,8 @@ class Store:
         self.database = parts.path.strip("/") or _DATABASE
         if not _DATABASE_NAME.fullmatch(self.database):
             raise StoreError(f"{self.database!r} is not a database name: letters, digits and _")
+        # A server's own settings are its owner's business.
+        self.query_settings: Mapping[str, Any] = _engine.QUERY_SETTINGS if self.embedded else {}
         self._dsn = parts._replace(path="").geturl()
         self._folder = folder
         self._memory_bytes = memory_bytes
