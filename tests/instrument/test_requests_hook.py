@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -177,3 +178,23 @@ def test_imported_before_or_after(run: Callable[..., Any], sink: CollectorSink) 
         assert run(script, sink.url, order).json == [1.0]
     assert all("traceparent" in request.headers for request in sink.requests)
     assert importlib.util.find_spec("requests") is not None
+
+
+def test_an_argument_of_a_later_version_is_passed_on() -> None:
+    seen: dict[str, Any] = {}
+
+    class HTTPAdapter:
+        def send(self, request: Any, stream: bool = False, timeout: Any = None, **named: Any) -> requests.Response:
+            seen.update(named, timeout=timeout)
+            response = requests.Response()
+            response.status_code = 200
+            return response
+
+    made = Pipeline()
+    integration.hook(SimpleNamespace(HTTPAdapter=HTTPAdapter), made.client)
+    request = requests.Request("GET", "http://nowhere.invalid/").prepare()
+    HTTPAdapter().send(request, timeout=3, later=4)
+    assert (seen["timeout"], seen["later"], seen["verify"]) == (3, 4, True)
+    assert request.headers["traceparent"].endswith("-03")
+    assert request.headers["tracestate"] == "ot=th:0"
+    assert labels(made)[0]["http_response_status_code"] == "200"

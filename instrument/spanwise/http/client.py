@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import ssl
 from contextvars import ContextVar
-from random import getrandbits
 from time import perf_counter, time, time_ns
 from typing import Any
 
@@ -32,7 +31,8 @@ from spanwise.metrics import Observe, exemplar, observer
 from spanwise.redaction import Redaction
 from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
 from spanwise.tracing.current import SPAN_KEY, get_context
-from spanwise.tracing.sampling import RANDOMNESS_BITS, HeadSampling, kept
+from spanwise.tracing.root_ids import draw, split
+from spanwise.tracing.sampling import HeadSampling, kept
 from spanwise.tracing.spans import (
     RecordedSpan,
     SpanSink,
@@ -49,9 +49,6 @@ OTHER_HOST = "_other"
 _BAGGAGE = W3CBaggagePropagator()
 # Whether this code runs on behalf of a call that is counted already: for libraries that others are built on.
 INSIDE_CALL: ContextVar[bool] = ContextVar("spanwise_inside_call", default=False)
-_RANDOM_BITS = 128 + 64  # of a trace and a span id, one behind the other
-_MASK_64 = (1 << 64) - 1
-_RANDOMNESS = (1 << RANDOMNESS_BITS) - 1
 _new = object.__new__
 _log = logging.getLogger("spanwise")
 
@@ -111,7 +108,8 @@ class ClientRequests:
                 call.is_untraced = kind is UntracedSpan
             elif not isinstance(current, Span) or not self._continue(call, current.get_span_context()):
                 self._root(call)
-            self._tell(call, context)
+            if context or not call.root_ids or not self._w3c_only:
+                self._tell(call, context)
         except Exception:
             call.span = None
             _log.exception("spanwise: a call is not traced.")
@@ -131,13 +129,14 @@ class ClientRequests:
 
     def _root(self, call: Call) -> None:
         sampling = self._sampling
-        ids = getrandbits(_RANDOM_BITS)
-        if ids >> 64 & _RANDOMNESS >= sampling.threshold:  # the last bits of the trace id
-            state = sampling.root_state
-            call.span = self._span(call, ids >> 64, SAMPLED | RANDOM, state, None, time_ns(), ids & _MASK_64)
+        randomness, ids, header = draw()
+        if randomness >= sampling.threshold:
+            trace_id, span_id = split(ids)
+            call.span = self._span(call, trace_id, SAMPLED | RANDOM, sampling.root_state, None, time_ns(), span_id)
             call.parent = call.span.get_span_context()
         else:
             call.root_ids = ids
+            call.traceparent = header
 
     def _span(
         self,
@@ -160,13 +159,10 @@ class ClientRequests:
         if not self._w3c_only:
             from opentelemetry import propagate  # which loads what OTEL_PROPAGATORS names: only where it is checked
 
-            call.others = {}
+            call.traceparent, call.others = "", {}
             propagate.inject(call.others, set_span_in_context(call.span or NonRecordingSpan(call.context)))
             return
-        if call.root_ids:
-            ids = call.root_ids.to_bytes(_RANDOM_BITS // 8, "big").hex()
-            call.traceparent = f"00-{ids[:32]}-{ids[32:]}-02"  # random, not sampled
-        else:
+        if not call.root_ids:
             context = call.parent
             call.traceparent = traceparent(context)
             if context.trace_state:
@@ -287,8 +283,7 @@ class Call:
     def context(self) -> SpanContext:
         """What the callee is told."""
         if self.root_ids and self.parent is INVALID_SPAN_CONTEXT:
-            ids = self.root_ids
-            self.parent = SpanContext(ids >> 64, ids & _MASK_64, False, trace_flags(RANDOM))
+            self.parent = SpanContext(*split(self.root_ids), False, trace_flags(RANDOM))
         return self.parent
 
     def finish(self, status: int | None, error: BaseException | None = None) -> None:

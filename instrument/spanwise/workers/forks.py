@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from spanwise.import_hook import when_imported
+from spanwise.tracing import root_ids
 
 # Finalizers of multiprocessing's queues, which flush them, have a lower priority and run later.
 _FINALIZER_PRIORITY = 100
@@ -102,4 +103,5 @@ def _in_uwsgi_child() -> None:
             return
         _pid = 0  # without a master process the first worker is the process that has loaded the application
     random.seed()
+    root_ids.forget()
     _in_child()
