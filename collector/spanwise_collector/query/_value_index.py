@@ -5,10 +5,10 @@ It has a hash of each key with its value's text, so numbers are looked for in ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from spanwise_collector.query._condition import Binder, Condition
+from spanwise_collector.query._condition import Binder, Condition, every
 
 # No whole number below this shares its double with another.
 _EXACT_IN_DOUBLES = 2**53
@@ -20,7 +20,9 @@ def has_key(binder: Binder, key: str) -> str:
 
 
 def may_have_value(binder: Binder, key: str, value: str | int | float | bool) -> str:
-    """That a span has an attribute of this key and one of this text, in a block that may have the one under the other.
+    """That a span has an attribute of this key, in a block of spans of which one may have this value under it.
+
+    A value of one text is looked for too, whatever its key.
 
     True of every span whose attribute equals the value, as filters and TraceQL compare: a whole number also equals a
     double. Blocks that have not been indexed are looked through.
@@ -30,13 +32,10 @@ def may_have_value(binder: Binder, key: str, value: str | int | float | bool) ->
         return has_key(binder, key)
     bound = binder.bind(key, "String")
     hashes = ", ".join(binder.piece("hash_of_value", key=bound, text=text).sql for text in texts)
-    return binder.piece("may_have_value", key=bound, has_text=_has_one_of(texts, binder), hashes=hashes).sql
-
-
-def _has_one_of(texts: Sequence[str], binder: Binder) -> str:
-    if len(texts) == 1:
-        return binder.piece("has_text", text=texts[0]).sql
-    return binder.piece("has_one_of_texts", texts=", ".join(texts)).sql
+    in_block = binder.piece("may_have_value", key=bound, hashes=hashes)
+    if len(texts) > 1:
+        return in_block.sql  # to look for each of them costs more than to look through the attributes
+    return every((in_block, binder.piece("has_text", text=texts[0]))).sql
 
 
 def tag_is(binder: Binder, key: str, value: str) -> Condition:

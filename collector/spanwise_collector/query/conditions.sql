@@ -83,14 +83,12 @@ start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC')
 start >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC') AND start <= fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC')
 -- :has_key  spans with an attribute of this key, whatever its value
 has(attributes.key, $key)
--- :may_have_value  and one of its texts, of blocks that may have its hash, as `attribute_values` tells (the hint is itself true)
-has(attributes.key, $key) AND $has_text AND indexHint(
+-- :may_have_value  and of blocks that may have one of these hashes, as the index `attribute_values` tells (the hint is itself true)
+has(attributes.key, $key) AND indexHint(
     hasAny(arrayMap((key, value) -> cityHash64(key, value), attributes.key, attributes.value), [$hashes])
 )
 -- :has_text  spans with an attribute of this text, whatever its key
 has(attributes.value, $text)
--- :has_one_of_texts  spans with an attribute of one of these texts, whatever its key
-hasAny(attributes.value, [$texts])
 -- :hash_of_value  what the index has of a key and a value's text
 cityHash64($key, $text)
 -- :text_of  a number as the store has it
