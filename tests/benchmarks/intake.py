@@ -321,7 +321,8 @@ client = store.client()
 one = lambda sql: client.query(sql).result_rows[0][0]
 for minute in unlinked(client):
     link(client, minute)
-tables = ("spans", "trace_spans", "traces", "red_minutes", "service_minutes", "operations", "attribute_keys", "origins", "edges")
+with_spans = ("spans", "trace_spans", "traces", "red_minutes", "service_minutes", "edges")
+tables = (*with_spans, "operations", "attribute_keys", "origins")
 for table in tables:
     client.command(f"OPTIMIZE TABLE {table} FINAL")
 of_others = "WHERE service != 'spanwise-collector'"

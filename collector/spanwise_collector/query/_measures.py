@@ -68,14 +68,15 @@ class Measures:
         `step_s` of 0 picks one. Raises BadSearchError.
         """
         counted = _counted(question, by, step_s)
-        of_group: dict[tuple[Any, ...], dict[int, Json]] = {}
+        of_group: dict[tuple[Any, ...], list[Json]] = {}  # without the steps in which nothing was
         totals: dict[tuple[Any, ...], float] = {}
         names = [f"{quantile:g}" for quantile in quantiles]
         none = dict.fromkeys(names)
+        starts = {start_s: str(start_s * _SECOND_NS) for start_s in counted.starts_s}
         for start_s, calls, errors, durations_ns, *key in self._rows("red", counted, {"quantiles": list(quantiles)}):
             group = tuple(key)
             durations = dict(zip(names, durations_ns, strict=True)) if durations_ns else none
-            of_group.setdefault(group, {})[start_s] = _point(start_s, calls, errors, durations)
+            of_group.setdefault(group, []).append(_point(starts[start_s], calls, errors, durations))
             totals[group] = totals.get(group, 0.0) + calls
         largest = sorted(of_group, key=lambda key: (-totals[key], str(key)))[:limit]
         if len(largest) * len(counted.starts_s) > MAX_POINTS:
@@ -83,6 +84,7 @@ class Measures:
                 f"{len(largest)} series of {len(counted.starts_s)} steps are more than {MAX_POINTS} points:"
                 " choose a larger step, a lower limit or a shorter time"
             )
+        empty = {start: _point(start, 0.0, 0.0, none) for start in starts.values()}
         return {
             "step_s": counted.step_s,
             "source": counted.source,
@@ -90,9 +92,7 @@ class Measures:
                 {
                     "group": [{"field": written(one), **shown(value)} for one, value in zip(by, key, strict=True)],
                     "calls": totals[key],
-                    "points": [
-                        of_group[key].get(start_s) or _point(start_s, 0.0, 0.0, none) for start_s in counted.starts_s
-                    ],
+                    "points": list((empty | {point["start_unix_nano"]: point for point in of_group[key]}).values()),
                 }
                 for key in largest
             ],
@@ -239,9 +239,9 @@ def _fitting_step(question: Question, least_s: int) -> int:
     return next((step for step in _STEPS_S if step >= least_s and length_s / step <= _STEPS), _STEPS_S[-1])
 
 
-def _point(start_s: int, calls: float, errors: float, durations_ns: Mapping[str, int | None]) -> Json:
+def _point(start_unix_nano: str, calls: float, errors: float, durations_ns: Mapping[str, int | None]) -> Json:
     return {
-        "start_unix_nano": str(start_s * _SECOND_NS),
+        "start_unix_nano": start_unix_nano,
         "calls": calls,
         "errors": errors,
         "durations_ns": durations_ns,

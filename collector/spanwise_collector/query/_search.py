@@ -331,7 +331,7 @@ def _cursor(search: Search) -> _page.Cursor:
 
 
 def _summary(trace_id: str, rows: Sequence[Sequence[Any]]) -> _Summary:
-    """From one row for each service: id, service, spans, errors, first_ns, last_ns, earliest, earliest_name."""
+    """From one row for each service: id, service, spans, errors, first_ns, last_ns, earliest."""
     root = min(rows, key=lambda row: tuple(row[6]))
     by_first_span = sorted(rows, key=lambda row: row[4])
     return _Summary(
@@ -339,7 +339,7 @@ def _summary(trace_id: str, rows: Sequence[Sequence[Any]]) -> _Summary:
         start_ns=min(row[4] for row in rows),
         end_ns=max(row[5] for row in rows),
         root_service=text(root[1]),
-        root_name=text(root[7]),
+        root_name=text(root[6][2]),
         services=tuple((text(row[1]), row[2], row[3]) for row in by_first_span),
     )
 
