@@ -7,15 +7,15 @@ import sys
 import threading
 from collections.abc import Callable
 
-import pytest
-
 from spanwise_collector.priority import give_way
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux alone")
+# Only on Linux a thread has a niceness of its own; elsewhere nothing gives way.
+STEP = 5 if sys.platform == "linux" else 0
 
 
 def own_niceness() -> int:
-    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    """Of the calling thread on Linux, else of the process."""
+    return os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def in_thread(run: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ def test_a_thread_gives_way_with_its_children_and_nobody_else() -> None:
         in_thread(child)
 
     in_thread(parent)
-    assert seen == [min(before + 5, 19)] * 2
+    assert seen == [min(before + STEP, 19)] * 2
     assert own_niceness() == before
 
 
@@ -50,4 +50,4 @@ def test_there_is_a_most() -> None:
         seen.append(own_niceness())
 
     in_thread(often)
-    assert seen == [19]
+    assert seen == [min(own_niceness() + 6 * STEP, 19)]

@@ -33,13 +33,8 @@ class Counts:
 
     def quantile_s(self, quantile: float) -> float | None:
         """The duration in seconds below which this share lies, even within its bucket; None where there is none."""
-        return self.quantiles_s((quantile,))[0]
-
-    def quantiles_s(self, quantiles: Sequence[float]) -> list[float | None]:
-        """Like `quantile_s` for each."""
         counts = sorted((bucket, count) for bucket, count in self.buckets.items() if count > _ROUNDING)
-        total = sum(count for _, count in counts)
-        return [_below_s(counts, quantile * total) for quantile in quantiles]
+        return _below_s(counts, quantile * sum(count for _, count in counts))
 
 
 # What is left of a count when as much as was added is taken away again.
@@ -60,7 +55,7 @@ def _below_s(counts: Sequence[tuple[int, float]], wanted: float) -> float | None
         if seen + count >= wanted:
             return _within(bucket, (wanted - seen) / count)
         seen += count
-    return None
+    return _within(counts[-1][0], 1.0) if counts else None  # the sum was rounded up
 
 
 def _within(bucket: int, share: float) -> float:
