@@ -21,11 +21,13 @@ _HIDDEN = ("numpy", "pandas", "pyarrow", "polars")
 # fresh parts of 1 MB draw the one of 30 MB beside them into their merge, time after time. A higher base, which is about
 # how many parts like its largest a merge must have, ends that: see docs/decisions/0016-what-a-span-costs.md. Parts that
 # are merged or cut away leave the disk soon; by default they stay for eight minutes, which is gigabytes under load. A
-# part is at most so large, so that cutting the oldest minutes off rewrites little.
+# part is at most so large, so that cutting the oldest minutes off rewrites little. What one insert writes is below the
+# size from which each of a part's columns has files of its own: for `trace_spans` these are 123, each made and synced.
 _MERGE_AT_LEAST = 8
 _MERGE_BASE = 16
 _OLD_PARTS_S = 30
 _LARGEST_PART_BYTES = 2**30
+_FILE_A_COLUMN_BYTES = 32 * 2**20
 
 # Sized for a laptop: without them the engine's caches may grow to gigabytes.
 _MARK_CACHE_BYTES = 32 * 2**20
@@ -51,6 +53,7 @@ _CONFIGURATION = """<clickhouse>
         <merge_selector_base>{merge_base}</merge_selector_base>
         <old_parts_lifetime>{old_parts_s}</old_parts_lifetime>
         <max_bytes_to_merge_at_max_space_in_pool>{largest_part}</max_bytes_to_merge_at_max_space_in_pool>
+        <min_bytes_for_wide_part>{file_a_column}</min_bytes_for_wide_part>
     </merge_tree>
 </clickhouse>
 """
@@ -109,6 +112,7 @@ def connection(folder: Path, memory_bytes: int) -> dict[str, Any]:
         merge_base=_MERGE_BASE,
         old_parts_s=_OLD_PARTS_S,
         largest_part=_LARGEST_PART_BYTES,
+        file_a_column=_FILE_A_COLUMN_BYTES,
         temporary=escape(str(temporary)),
     )
     configuration.write_text(text, encoding="utf-8")
