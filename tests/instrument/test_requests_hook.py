@@ -198,3 +198,19 @@ def test_an_argument_of_a_later_version_is_passed_on() -> None:
     assert request.headers["traceparent"].endswith("-03")
     assert request.headers["tracestate"] == "ot=th:0"
     assert labels(made)[0]["http_response_status_code"] == "200"
+
+
+def test_a_wrapper_beneath_that_takes_its_arguments_by_name_gets_them_by_name() -> None:
+    seen: dict[str, Any] = {}
+
+    class HTTPAdapter:
+        def send(self, request: Any, /, **named: Any) -> requests.Response:
+            seen.update(named)
+            response = requests.Response()
+            response.status_code = 200
+            return response
+
+    integration.hook(SimpleNamespace(HTTPAdapter=HTTPAdapter), Pipeline(rate=0.0).client)
+    request = requests.Request("GET", "http://nowhere.invalid/").prepare()
+    HTTPAdapter().send(request, False, 3)
+    assert seen == {"stream": False, "timeout": 3, "verify": True, "cert": None, "proxies": None}

@@ -49,7 +49,7 @@ OTHER_HOST = "_other"
 _BAGGAGE = W3CBaggagePropagator()
 # Whether this code runs on behalf of a call that is counted already: for libraries that others are built on.
 INSIDE_CALL: ContextVar[bool] = ContextVar("spanwise_inside_call", default=False)
-_new = object.__new__
+_NO_HEADERS: dict[str, str] = {}  # never changed
 _log = logging.getLogger("spanwise")
 
 
@@ -58,9 +58,12 @@ _Observers = dict[tuple[str, int | None, str], Observe]
 
 
 class _Origin:
-    """A server that is called: its address, the same as label values, and the series of its calls."""
+    """A server that is called: its address, the same as label values, and the series of its calls.
 
-    __slots__ = ("host", "host_label", "observers", "port", "port_label")
+    `answered` are, by method and status, those of the calls in which nothing failed.
+    """
+
+    __slots__ = ("answered", "host", "host_label", "observers", "port", "port_label")
 
     def __init__(self, host: str, port: int, host_label: str, port_label: str, observers: _Observers) -> None:
         self.host = host
@@ -68,6 +71,7 @@ class _Origin:
         self.host_label = host_label
         self.port_label = port_label
         self.observers = observers
+        self.answered: dict[str, dict[int | None, Observe]] = {}
 
 
 class ClientRequests:
@@ -93,28 +97,42 @@ class ClientRequests:
 
     def begin(self, method: str, url: str) -> Call:
         """Starts a call; its `headers` carry the context to the callee."""
-        call: Call = _new(Call)  # without the steps of a constructor
+        call = Call()
         call.client = self
         call.method = method if method in KNOWN_METHODS else OTHER_METHOD
         call.url = url
+        call.others = _NO_HEADERS
+        call.is_untraced = False
+        call.parent = INVALID_SPAN_CONTEXT
+        call.span = None
+        call.root = call.traceparent = ""
         try:
             context = get_context()
-            current: Any = context.get(SPAN_KEY) if context else None
-            kind = type(current)
-            if current is None:
-                self._root(call)
-            elif kind is UnsampledSpan or kind is UntracedSpan:
-                call.parent = current.get_span_context()
-                call.is_untraced = kind is UntracedSpan
-            elif not isinstance(current, Span) or not self._continue(call, current.get_span_context()):
-                self._root(call)
-            if context or not call.root_ids or not self._w3c_only:
-                self._tell(call, context)
+            if context or not self._w3c_only:
+                self._within(call, context)
+            else:
+                randomness, header = draw()
+                if randomness < self._sampling.threshold:
+                    call.root = call.traceparent = header
+                else:
+                    self._sampled_root(call, header)
+                    self._tell(call, context)
         except Exception:
             call.span = None
             _log.exception("spanwise: a call is not traced.")
         call.started = perf_counter()
         return call
+
+    def _within(self, call: Call, context: Context) -> None:
+        """Where there is a current context, or the callee is told in another way than W3C's."""
+        current: Any = context.get(SPAN_KEY) if context else None
+        kind = type(current)
+        if kind is UnsampledSpan or kind is UntracedSpan:
+            call.parent = current.get_span_context()
+            call.is_untraced = kind is UntracedSpan
+        elif not isinstance(current, Span) or not self._continue(call, current.get_span_context()):
+            self._root(call)
+        self._tell(call, context)
 
     def _continue(self, call: Call, parent: SpanContext) -> bool:
         """Below the current span; False when it is none."""
@@ -128,15 +146,17 @@ class ClientRequests:
         return True
 
     def _root(self, call: Call) -> None:
-        sampling = self._sampling
-        randomness, ids, header = draw()
-        if randomness >= sampling.threshold:
-            trace_id, span_id = split(ids)
-            call.span = self._span(call, trace_id, SAMPLED | RANDOM, sampling.root_state, None, time_ns(), span_id)
-            call.parent = call.span.get_span_context()
+        randomness, header = draw()
+        if randomness < self._sampling.threshold:
+            call.root = call.traceparent = header
         else:
-            call.root_ids = ids
-            call.traceparent = header
+            self._sampled_root(call, header)
+
+    def _sampled_root(self, call: Call, header: str) -> None:
+        trace_id, span_id = split(header)
+        state = self._sampling.root_state
+        call.span = self._span(call, trace_id, SAMPLED | RANDOM, state, None, time_ns(), span_id)
+        call.parent = call.span.get_span_context()
 
     def _span(
         self,
@@ -162,7 +182,7 @@ class ClientRequests:
             call.traceparent, call.others = "", {}
             propagate.inject(call.others, set_span_in_context(call.span or NonRecordingSpan(call.context)))
             return
-        if not call.root_ids:
+        if not call.root:
             context = call.parent
             call.traceparent = traceparent(context)
             if context.trace_state:
@@ -175,32 +195,44 @@ class ClientRequests:
         """Records the call. Never raises."""
         duration = perf_counter() - call.started
         try:
-            # Most calls go where the one before went, or to a name as long: the search for its end can be left out.
-            origin = self._origins.get(call.url[: self._origin_length]) or self._origin(call.url)
-            if error is None and status is not None and status < 500:
-                problem = ""
-            else:
-                problem = error_type(error) if error is not None else "" if status is None else str(status)
-            observe = origin.observers.get((call.method, status, problem))
-            if observe is None:
-                observe = self._observer(origin, call, status, problem)
-            span = call.span
-            if problem and not call.is_untraced:
-                if span is None and call.context.is_valid and self._sink.exports:
-                    span = self._keep_failed(call, duration)
-                _note_failure(call, origin.host_label, origin.port_label, problem, duration)
-            if span is None:
-                observe(duration)
-                return
-            observe(duration, exemplar(span.get_span_context()))
-            self._end(call, span, origin, status, problem, error)
+            if error is None and call.span is None:
+                try:
+                    # Most calls go where the one before went, or to a name as long: its end need not be searched.
+                    observe = self._origins[call.url[: self._origin_length]].answered[call.method][status]
+                except KeyError:
+                    pass
+                else:
+                    observe(duration)
+                    return
+            self._record(call, status, error, duration)
         except Exception:
             _log.exception("spanwise: a finished call could not be recorded.")
+
+    def _record(self, call: Call, status: int | None, error: BaseException | None, duration: float) -> None:
+        origin = self._origin(call.url)
+        problem = "" if error is None else error_type(error)
+        if status is not None and status >= 500:
+            problem = problem or str(status)
+        observe = origin.observers.get((call.method, status, problem))
+        if observe is None:
+            observe = self._observer(origin, call, status, problem)
+        span = call.span
+        if problem and not call.is_untraced:
+            if span is None and call.context.is_valid and self._sink.exports:
+                span = self._keep_failed(call, duration)
+            _note_failure(call, origin.host_label, origin.port_label, problem, duration)
+        if span is None:
+            observe(duration)
+            return
+        observe(duration, exemplar(span.get_span_context()))
+        self._end(call, span, origin, status, problem, error)
 
     def _observer(self, origin: _Origin, call: Call, status: int | None, problem: str) -> Observe:
         status_text = "" if status is None else str(status)
         child = self._duration.labels(call.method, origin.host_label, origin.port_label, status_text, problem)
         observe = origin.observers[call.method, status, problem] = observer(child)
+        if not problem:
+            origin.answered.setdefault(call.method, {})[status] = observe
         return observe
 
     def _keep_failed(self, call: Call, duration: float) -> RecordedSpan:
@@ -208,7 +240,7 @@ class ClientRequests:
         state = kept("error", trace_state_text(context.trace_state))
         flags = context.trace_flags | SAMPLED
         start_ns = time_ns() - int(duration * 1e9)
-        if call.root_ids:  # the callee was told this call's own id
+        if call.root:  # the callee was told this call's own id
             return self._span(call, context.trace_id, flags, state, None, start_ns, context.span_id)
         return self._span(call, context.trace_id, flags, state, context, start_ns)
 
@@ -261,18 +293,20 @@ class ClientRequests:
 
 
 class Call:
-    """One call in flight, made by `begin`. What most calls do not have are attributes of the class."""
+    """One call in flight, made by `ClientRequests.begin`, which sets every attribute: a constructor takes longer."""
+
+    __slots__ = ("client", "is_untraced", "method", "others", "parent", "root", "span", "started", "traceparent", "url")
 
     client: ClientRequests
     method: str
     url: str
-    traceparent = ""  # empty where other propagators than W3C's are used
-    others: dict[str, str] = {}  # noqa: RUF012 - never changed. The other headers; beside a traceparent in small letters
-    is_untraced = False
-    parent: SpanContext = INVALID_SPAN_CONTEXT
-    root_ids = 0  # trace and span id, where the callee sees an unsampled root
-    span: RecordedSpan | None = None
-    started = 0.0
+    traceparent: str  # empty where other propagators than W3C's are used
+    others: dict[str, str]  # the other headers, which nobody changes; beside a traceparent in small letters
+    is_untraced: bool
+    parent: SpanContext
+    root: str  # the traceparent with the ids of this call itself, which the callee sees as an unsampled root; or empty
+    span: RecordedSpan | None
+    started: float  # by the performance counter, in seconds
 
     @property
     def headers(self) -> dict[str, str]:
@@ -282,8 +316,8 @@ class Call:
     @property
     def context(self) -> SpanContext:
         """What the callee is told."""
-        if self.root_ids and self.parent is INVALID_SPAN_CONTEXT:
-            self.parent = SpanContext(*split(self.root_ids), False, trace_flags(RANDOM))
+        if self.root and self.parent is INVALID_SPAN_CONTEXT:
+            self.parent = SpanContext(*split(self.root), False, trace_flags(RANDOM))
         return self.parent
 
     def finish(self, status: int | None, error: BaseException | None = None) -> None:

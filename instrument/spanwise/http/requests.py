@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from spanwise.http.client import INSIDE_CALL, Call, ClientRequests
+from spanwise.http.client import INSIDE_CALL, ClientRequests
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -12,17 +13,31 @@ if TYPE_CHECKING:
 
 MODULE = "requests.adapters"
 _MARK = "_spanwise_client"
+_PARAMETERS = ("self", "request", "stream", "timeout", "verify", "cert", "proxies")  # in all of 2.x
 
 
 def hook(module: Any, client: ClientRequests) -> None:
     """Instruments the imported `requests.adapters`; hooking again only replaces the handler."""
     adapter: type[HTTPAdapter] = module.HTTPAdapter
-    if hasattr(adapter, _MARK):
-        setattr(adapter, _MARK, client)
+    handler = getattr(adapter, _MARK, None)
+    if handler is not None:
+        handler.client = client
         return
-    setattr(adapter, _MARK, client)
-    original = adapter.send
-    ordinary: Any = _ordinary_headers(module)
+    setattr(adapter, _MARK, handler := _Handler(client))
+    adapter.send = _counted(adapter.send, handler, _ordinary_headers(module))  # type: ignore[method-assign]
+
+
+class _Handler:
+    """Where the adapter's `send` finds who counts its calls: in a third of the time that a class's attribute takes."""
+
+    __slots__ = ("client",)
+
+    def __init__(self, client: ClientRequests) -> None:
+        self.client = client
+
+
+def _counted(original: Callable[..., Response], handler: _Handler, ordinary: Any) -> Callable[..., Response]:
+    in_order = _takes_in_order(original)
 
     def send(
         self: HTTPAdapter,
@@ -35,22 +50,25 @@ def hook(module: Any, client: ClientRequests) -> None:
         **more: Any,  # of a later version
     ) -> Response:
         # Named, because passing *args and **kwargs on costs ten times as much.
-        client: ClientRequests = getattr(adapter, _MARK)
+        client = handler.client
         call = client.begin(request.method or "", request.url or "")
         headers: Any = request.headers
         if call.traceparent and type(headers) is ordinary:
-            _put_in_store(call, headers._store)
+            # What `_put` does in a fifth of its time.
+            store: dict[str, tuple[str, str]] = headers._store
+            store.pop("tracestate", None)
+            store["traceparent"] = ("traceparent", call.traceparent)
+            if call.others:
+                store.update({name: (name, value) for name, value in call.others.items()})
         else:
             _put(call.headers, headers)
         inside = INSIDE_CALL.set(True)  # urllib3 below must not count it again
         try:
-            if more:
+            if in_order and not more:
+                response = original(self, request, stream, timeout, verify, cert, proxies)
+            else:
                 arguments = {"stream": stream, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
                 response = original(self, request, **arguments, **more)
-            else:
-                response = original(
-                    self, request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies
-                )
         except BaseException as error:
             client.finish(call, None, error)
             raise
@@ -59,22 +77,19 @@ def hook(module: Any, client: ClientRequests) -> None:
         client.finish(call, response.status_code)
         return response
 
-    adapter.send = send  # type: ignore[method-assign]
+    return send
+
+
+def _takes_in_order(send: Any) -> bool:
+    """Whether it takes the parameters of `HTTPAdapter.send` in their order, which another's wrapper need not."""
+    code = getattr(send, "__code__", None)
+    return code is not None and code.co_varnames[: min(code.co_argcount, len(_PARAMETERS))] == _PARAMETERS
 
 
 def _ordinary_headers(module: Any) -> type | None:
     """The class of a request's headers where it keeps them as we know it: (name, value) by lower-case names."""
     kind = getattr(module, "CaseInsensitiveDict", None)
     return kind if kind is not None and isinstance(getattr(kind(), "_store", None), dict) else None
-
-
-def _put_in_store(call: Call, store: dict[str, tuple[str, str]]) -> None:
-    """What `_put` does in a fifth of its time."""
-    store.pop("tracestate", None)
-    store["traceparent"] = ("traceparent", call.traceparent)
-    if call.others:
-        for name, value in call.others.items():
-            store[name] = (name, value)
 
 
 def _put(ours: dict[str, str], headers: Any) -> None:

@@ -1,24 +1,24 @@
-"""The ids of roots that are not sampled: numbers and the header that tells them, drawn and written many at a time.
+"""The ids of roots that are not sampled: the header that tells them, written many at a time.
 
 For a single one, a handful of functions that nothing else on a request's way uses have to be fetched into the
-processor's cache again each time; for a batch, once.
+processor's cache again each time; for a batch, once. The trace ids of a batch share their first half, and the byte
+behind it is zero: what is random of each are its last 56 bits, as the header's flag says, and on these the sampling
+decision is made. A root's span id is the second half of its trace id, as Zipkin's tracers make it: nobody else in the
+trace has it.
 """
 
 from __future__ import annotations
 
 import os
 from random import getrandbits
-
-from spanwise.tracing.sampling import RANDOMNESS_BITS
+from struct import Struct
 
 _BATCH = 32
-_BITS = 128 + 64  # of a trace and a span id, one behind the other
-_MASK_64 = (1 << 64) - 1
-_RANDOMNESS = (1 << RANDOMNESS_BITS) - 1
+_HALF = 8  # bytes of half a trace id, and of a span id
+_NUMBERS = Struct(f">{_BATCH}Q")
 
-# The last 56 bits of the trace id, on which the sampling decision is made; both ids as one number; and
-# `00-<trace id>-<span id>-02`: random, not sampled.
-Drawn = tuple[int, int, str]
+# The last 56 bits of the trace id, and `00-<trace id>-<span id>-02`: random, not sampled.
+Drawn = tuple[int, str]
 _drawn: list[Drawn] = []
 
 
@@ -27,8 +27,10 @@ def draw() -> Drawn:
     try:
         return _drawn.pop()
     except IndexError:
-        _drawn.extend([_draw() for _ in range(_BATCH)])
-        return _draw()
+        drawn = _batch()
+        one = drawn.pop()
+        _drawn.extend(drawn)
+        return one
 
 
 def forget() -> None:
@@ -36,17 +38,21 @@ def forget() -> None:
     _drawn.clear()
 
 
-def split(ids: int) -> tuple[int, int]:
-    """The trace id and the span id."""
-    return ids >> 64, ids & _MASK_64
+def split(header: str) -> tuple[int, int]:
+    """The trace id and the span id that it tells."""
+    _, trace_id, span_id, _ = header.split("-")
+    return int(trace_id, 16), int(span_id, 16)
 
 
-def _draw() -> Drawn:
-    ids = getrandbits(_BITS)
-    while not (ids >> 64 and ids & _MASK_64):  # an id of zeros is none
-        ids = getrandbits(_BITS)
-    text = ids.to_bytes(_BITS // 8, "big").hex()
-    return ids >> 64 & _RANDOMNESS, ids, f"00-{text[:32]}-{text[32:]}-02"
+def _batch() -> list[Drawn]:
+    halves = bytearray(getrandbits(8 * _HALF * _BATCH).to_bytes(_HALF * _BATCH, "big"))
+    halves[::_HALF] = bytes(_BATCH)
+    numbers = _NUMBERS.unpack(halves)
+    if 0 in numbers:  # an id of zeros is none
+        return _batch()
+    start = f"00-{getrandbits(8 * _HALF):016x}"
+    headers = [f"{start}{half}-{half}-02" for half in halves.hex("-", _HALF).split("-")]
+    return list(zip(numbers, headers, strict=True))
 
 
 os.register_at_fork(after_in_child=forget)
