@@ -15,6 +15,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from spanwise.settings import Settings
 from spanwise_collector import metrics
 from spanwise_collector.priority import give_way
 from spanwise_collector.spool import Batch, Spool
@@ -29,6 +30,15 @@ _LONGEST_PAUSE_S = 5.0
 # After so many failures in a row a batch of several requests is halved: it may be too large for the store's memory.
 # A single request is tried for as long as it takes.
 _FAILURES_BEFORE_HALVING = 8
+# The engine unfolds a span before it writes it: spans with thirty short attributes take fifteen times their bytes, and
+# merges and queries need memory too.
+_MEMORY_PER_BYTE = 25
+
+
+def most_batch_bytes(settings: Settings, store: Store) -> int:
+    """What one batch may have: what is set, but no more than the embedded engine has memory for."""
+    most: int = settings["SPANWISE_COLLECTOR_BATCH_MAX"]
+    return min(most, settings["SPANWISE_COLLECTOR_MEMORY"] // _MEMORY_PER_BYTE) if store.embedded else most
 
 
 class Feeder:

@@ -29,7 +29,7 @@ from spanwise.settings import Settings
 from spanwise_collector import metrics
 from spanwise_collector.api import UNTRACED, Services, access
 from spanwise_collector.app import create_app
-from spanwise_collector.feeder import Feeder
+from spanwise_collector.feeder import Feeder, most_batch_bytes
 from spanwise_collector.folder import DataFolder, FolderError
 from spanwise_collector.front import Front
 from spanwise_collector.health import Health
@@ -257,7 +257,7 @@ class Collector:
             self._spool,
             self._store,
             settings["SPANWISE_COLLECTOR_BATCH_INTERVAL"],
-            settings["SPANWISE_COLLECTOR_BATCH_MAX"],
+            most_batch_bytes(settings, self._store),
         )
         self._linker = Linker(self._store, self._feeder.inserts)
         self._retention = Retention(self._store, max_age_s, settings["SPANWISE_COLLECTOR_RETENTION_SIZE"])

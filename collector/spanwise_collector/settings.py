@@ -185,8 +185,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SPANWISE_COLLECTOR_BATCH_MAX",
         SIZE,
-        "12MiB",
-        "The most bytes that are put into the store at once.",
+        "20MiB",
+        "The most bytes that are put into the store at once; never more than 1/25 of the embedded store's memory.",
         low=64 * 2**10,
         high=64 * 2**20,
         flag="--batch-max",

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from spanwise_collector.feeder import Feeder
+from spanwise.settings import resolve
+from spanwise_collector.feeder import Feeder, most_batch_bytes
+from spanwise_collector.settings import SETTINGS
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import Store
 from tests.collector.otlp_requests import payload, span
@@ -153,3 +155,13 @@ def test_a_crash_between_insert_and_log_stores_nothing_twice(spool: Spool, store
     feeder.stop(2.0)
     again.close()
     assert count(store, "once") == 2
+
+
+def test_a_batch_is_never_larger_than_the_engines_memory_is_enough_for(tmp_path: Path) -> None:
+    small = resolve(SETTINGS, environ={"SPANWISE_COLLECTOR_MEMORY": "256MB"})
+    usual = resolve(SETTINGS, environ={})
+    embedded = Store("chdb://", tmp_path, 256_000_000)
+    server = Store("clickhouse://127.0.0.1:1", tmp_path, 256_000_000)
+    assert most_batch_bytes(small, embedded) == 10_240_000
+    assert most_batch_bytes(usual, embedded) == 20_480_000
+    assert most_batch_bytes(small, server) == most_batch_bytes(usual, server) == 20 * 2**20

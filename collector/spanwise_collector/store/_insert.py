@@ -33,8 +33,6 @@ _REFUSALS = frozenset(
         691,  # UNKNOWN_ELEMENT_OF_ENUM
     }
 )
-# A batch that needs more memory than there is goes through in smaller ones.
-MEMORY_LIMIT_EXCEEDED = 241
 
 
 class RefusedError(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spanwise.settings import Settings
-from spanwise_collector.feeder import Feeder
+from spanwise_collector.feeder import Feeder, most_batch_bytes
 from spanwise_collector.folder import DataFolder, FolderError
 from spanwise_collector.intake import Accepted, Intake, SpanRules, to_otlp
 from spanwise_collector.spool import Spool, SpoolFullError
@@ -64,9 +64,7 @@ def import_files(settings: Settings, paths: Sequence[Path]) -> Imported:
     with _opened(settings) as (folder, store):
         spool = Spool(folder / "spool", settings["SPANWISE_COLLECTOR_SPOOL_MAX"])
         spool.open()
-        feeder = Feeder(
-            spool, store, settings["SPANWISE_COLLECTOR_BATCH_INTERVAL"], settings["SPANWISE_COLLECTOR_BATCH_MAX"]
-        )
+        feeder = Feeder(spool, store, settings["SPANWISE_COLLECTOR_BATCH_INTERVAL"], most_batch_bytes(settings, store))
         feeder.start()
         intake = Intake(spool, SpanRules(settings["SPANWISE_COLLECTOR_RETENTION"]))
         spans = rejected = 0
