@@ -28,7 +28,7 @@ def hook(module: Any, client: ClientRequests) -> None:
 
 
 class _Handler:
-    """Where the adapter's `send` finds who counts its calls: in a third of the time that a class's attribute takes."""
+    """Where the adapter's `send` finds who counts its calls, without a search in its class."""
 
     __slots__ = ("client",)
 
@@ -49,12 +49,12 @@ def _counted(original: Callable[..., Response], handler: _Handler, ordinary: Any
         proxies: Any = None,
         **more: Any,  # of a later version
     ) -> Response:
-        # Named, because passing *args and **kwargs on costs ten times as much.
+        # Named, because passing *args and **kwargs on costs several times as much.
         client = handler.client
         call = client.begin(request.method or "", request.url or "")
         headers: Any = request.headers
         if call.traceparent and type(headers) is ordinary:
-            # What `_put` does in a fifth of its time.
+            # What `_put` does, in fewer steps.
             store: dict[str, tuple[str, str]] = headers._store
             store.pop("tracestate", None)
             store["traceparent"] = ("traceparent", call.traceparent)
