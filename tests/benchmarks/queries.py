@@ -45,6 +45,7 @@ OLDEST_CACHE_NS = 20 * DAY_NS
 RSS_LIMIT_MB = 900
 LINK_LIMIT_S = 3600.0
 UPGRADE_LIMIT_S = 600
+SETTLE_S = 20
 
 
 # --- filling
@@ -188,14 +189,16 @@ def schema() -> int:
     return migrations()[-1].version
 
 
-# Opens the store, and waits for what migrations do in the background.
+# Opens the store, writes its parts again, because some settings hold for new parts alone, and waits for what migrations
+# do in the background. All parts at a time take more memory than a collector has.
 _UPGRADE = """
 import sys, time
 from pathlib import Path
 from spanwise_collector.store import Store
-store = Store("chdb://", Path(sys.argv[1]), 512 * 2**20)
+store = Store("chdb://", Path(sys.argv[1]), 4 * 2**30)
 store.open()
 client = store.client()
+client.command("ALTER TABLE trace_spans REWRITE PARTS SETTINGS mutations_sync = 1")
 while client.query("SELECT count() FROM system.mutations WHERE NOT is_done").result_rows[0][0]:
     time.sleep(0.5)
 client.close()
@@ -209,7 +212,7 @@ def cached(cache: Path, spans: int) -> tuple[Path, dict[str, Any]]:
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if manifest["schema"] <= schema() and time.time_ns() - manifest["ended_ns"] < OLDEST_CACHE_NS:
             if manifest["schema"] < schema():
-                say(f"the cache is of schema {manifest['schema']}: it is brought to {schema()}, as a user's store is")
+                say(f"the cache is of schema {manifest['schema']}: it is brought to {schema()}, and written again")
                 subprocess.run(
                     [sys.executable, "-c", _UPGRADE, str(folder / "data")], check=True, timeout=UPGRADE_LIMIT_S
                 )
@@ -340,6 +343,8 @@ def run(folder: Path, manifest: dict[str, Any], runs: int, rate: int, only: list
             sender = multiprocessing.Process(target=client, args=arguments, daemon=True)
             sender.start()
             wait(lambda: collector.metric("spanwise_collector_stored_spans_total") > 0, 60, "the first arriving span")
+        # A collector that has just begun merges and cleans up what the one before it left.
+        time.sleep(SETTLE_S)
         before, began = collector.metric("spanwise_collector_received_spans_total"), time.monotonic()
         results = {}
         for question in questions(Questions(collector.facts["url"]), manifest):

@@ -28,8 +28,8 @@ class PinnedTraces:
         self._pins_made = 0
 
     def source(self, trace_id: str) -> str:
-        """What a query of this trace has to look at besides `trace_spans`: it takes three times as long, so it is empty
-        for a trace that is not pinned. `trace_id` is 32 hexadecimal digits.
+        """Where a query finds the spans of this trace. The copies of pinned ones take three times as long, so they are
+        looked at for those alone. `trace_id` is 32 hexadecimal digits.
         """
         ids = self._now()
         is_pinned = (
@@ -37,7 +37,7 @@ class PinnedTraces:
             if ids is not None
             else bool(self._pool.rows("is_pinned", {"trace_id": trace_id}))
         )
-        return Binder().piece("pinned_spans").sql if is_pinned else ""
+        return Binder().piece("spans_of_pinned_trace" if is_pinned else "spans_of_trace").sql
 
     def _now(self) -> frozenset[bytes] | None:
         """None where they are too many."""

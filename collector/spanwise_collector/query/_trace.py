@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from spanwise_collector.query._condition import Binder
 from spanwise_collector.query._pinned import PinnedTraces
 from spanwise_collector.query._values import Json, attributes, text
 from spanwise_collector.store import ClientPool
@@ -26,6 +27,9 @@ def parse_trace_id(given: str) -> str | None:
 
 
 _NO_ID = bytes(8)
+_ALL = 2**32 - 1
+# More than these are read in blocks; one more is the least that SPANWISE_COLLECTOR_MAX_ROWS may allow.
+_AT_ONCE = 999
 # An origin is a hash of what it stands for, so what was read once stays so. Some hundred are what a fleet has; larger
 # ones than this (in bytes of their values) are read anew each time, so that these stay below some MB.
 _KNOWN_ORIGINS = 1000
@@ -48,25 +52,30 @@ class TraceReader:
 
     def trace(self, trace_id: str) -> Json | None:
         """`{"trace_id", "spans"}` by start time; None when there are none. `trace_id` is 32 hexadecimal digits."""
-        rows = self._pool.rows("trace_spans", {"trace_id": trace_id}, {"pinned": self._pinned.source(trace_id)})
+        rows = self._rows(trace_id, self._pinned.source(trace_id), _ALL)
         if not rows:
             return None
         return {"trace_id": trace_id, "spans": self._spans(trace_id, rows, {})}
 
+    def _rows(self, trace_id: str, source: str, limit: int) -> Rows:
+        """By start time, for which the engine would take longer."""
+        conditions = {"source": source, "order": Binder().piece("at_most").sql}
+        rows = self._pool.rows("trace_spans", {"trace_id": trace_id, "limit": limit}, conditions)
+        return sorted(rows, key=_by_start)
+
     def blocks(self, trace_id: str) -> Iterator[list[Json]]:
         """The spans of `trace`, some thousand at a time, so that only these are in memory; none when there are none."""
-        pinned = {"pinned": self._pinned.source(trace_id)}
-        blocks = self._pool.blocks("trace_spans", {"trace_id": trace_id}, pinned)
-        first, more = next(blocks, ()), next(blocks, None)
-        if more is None:  # it has given its turn at the store back
-            if first:
-                yield self._spans(trace_id, first, {})
+        source = self._pinned.source(trace_id)
+        rows = self._rows(trace_id, source, _AT_ONCE + 1)
+        if len(rows) <= _AT_ONCE:
+            if rows:
+                yield self._spans(trace_id, rows, {})
             return
         # The resources have to be asked for before a long answer begins, whose turn at the store would be in the way.
-        blocks.close()
         rows = self._pool.rows("trace_origins", {"trace_id": trace_id})
         origins = {row[0]: _resource_and_scope(row) for row in rows}
-        for block in _held_back(self._pool.blocks("trace_spans", {"trace_id": trace_id}, pinned)):
+        in_order = {"source": source, "order": Binder().piece("by_start").sql}
+        for block in _held_back(self._pool.blocks("trace_spans", {"trace_id": trace_id}, in_order)):
             yield self._spans(trace_id, block, origins)
 
     def _spans(self, trace_id: str, rows: Rows, origins: _Origins) -> list[Json]:
@@ -147,6 +156,11 @@ def _held_back(blocks: Iterator[Rows]) -> Iterator[Rows]:
         held = block
     if held:
         yield held
+
+
+def _by_start(row: Sequence[Any]) -> tuple[int, int, bytes]:
+    """As the piece `by_start` does."""
+    return row[7], -row[8], row[0]
 
 
 def _size(row: Sequence[Any]) -> int:

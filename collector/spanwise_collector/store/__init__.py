@@ -6,7 +6,7 @@ from spanwise_collector.store._check import check_tables
 from spanwise_collector.store._deletion import delete_trace, unpin_trace
 from spanwise_collector.store._edges import Linker
 from spanwise_collector.store._export import export_spans
-from spanwise_collector.store._insert import RefusedError, insert
+from spanwise_collector.store._insert import RefusedError, insert, inserts_made
 from spanwise_collector.store._migrations import NewerSchemaError
 from spanwise_collector.store._pins import PinLimitError, pin_trace, pins_made
 from spanwise_collector.store._pool import (
@@ -44,6 +44,7 @@ __all__ = [
     "delete_trace",
     "export_spans",
     "insert",
+    "inserts_made",
     "pin_trace",
     "pins_made",
     "unpin_trace",

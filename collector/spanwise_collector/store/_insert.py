@@ -35,6 +35,14 @@ _REFUSALS = frozenset(
 )
 
 
+_made = 0
+
+
+def inserts_made() -> int:
+    """How many this process has made: what was read of the store at another number may be out of date."""
+    return _made
+
+
 class RefusedError(Exception):
     """The store will not take these bytes, however often they come. The message is the engine's, on one line."""
 
@@ -62,3 +70,5 @@ def insert(client: Any, payload: bytes | memoryview, token: str) -> None:
         if getattr(error, "code", None) in _REFUSALS:
             raise RefusedError(" ".join(str(error).split())[:500]) from error
         raise
+    global _made
+    _made += 1

@@ -3,4 +3,6 @@ SELECT DISTINCT service, name, kind
 FROM operations
 WHERE {service:String} = '' OR service = {service:String}
 ORDER BY service, name, kind
-LIMIT 10000
+LIMIT {limit:UInt32}
+-- As in services.sql.
+SETTINGS max_threads = 1

@@ -1,4 +1,5 @@
--- All spans of one trace, by start time. Where it is pinned, what is only in its copy takes the place `pinned`.
+-- The spans of one trace: where they are takes the place `source` (:spans_of_trace and :spans_of_pinned_trace of
+-- query/conditions.sql), their order, or how many are wanted without one, the place `order`.
 SELECT
     span_id,
     parent_span_id,
@@ -19,12 +20,8 @@ SELECT
     dropped_links_count,
     adjusted_count,
     origin
-FROM (
-    SELECT *
-    FROM trace_spans
-    WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
-    /*pinned*/
-)
-ORDER BY start, duration_ns DESC, span_id
--- One granule of one part has most traces whole: a second thread, or an index looked at while reading, takes longer to begin.
-SETTINGS max_threads = 1, use_skip_indexes_on_data_read = 0
+FROM /*source*/
+/*order*/
+-- One granule of one part has most traces whole: a second thread, an index looked at while reading, or a plan that is made
+-- better takes longer than it saves.
+SETTINGS max_threads = 1, use_skip_indexes_on_data_read = 0, query_plan_enable_optimizations = 0
