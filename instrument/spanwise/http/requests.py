@@ -19,24 +19,14 @@ _PARAMETERS = ("self", "request", "stream", "timeout", "verify", "cert", "proxie
 def hook(module: Any, client: ClientRequests) -> None:
     """Instruments the imported `requests.adapters`; hooking again only replaces the handler."""
     adapter: type[HTTPAdapter] = module.HTTPAdapter
-    handler = getattr(adapter, _MARK, None)
-    if handler is not None:
-        handler.client = client
-        return
-    setattr(adapter, _MARK, handler := _Handler(client))
-    adapter.send = _counted(adapter.send, handler, _ordinary_headers(module))  # type: ignore[method-assign]
+    hooked = hasattr(adapter, _MARK)
+    setattr(adapter, _MARK, client)
+    if not hooked:
+        adapter.send = _counted(adapter, _ordinary_headers(module))  # type: ignore[method-assign]
 
 
-class _Handler:
-    """Where the adapter's `send` finds who counts its calls, without a search in its class."""
-
-    __slots__ = ("client",)
-
-    def __init__(self, client: ClientRequests) -> None:
-        self.client = client
-
-
-def _counted(original: Callable[..., Response], handler: _Handler, ordinary: Any) -> Callable[..., Response]:
+def _counted(adapter: type[HTTPAdapter], ordinary: Any) -> Callable[..., Response]:
+    original: Callable[..., Response] = adapter.send
     in_order = _takes_in_order(original)
 
     def send(
@@ -50,7 +40,7 @@ def _counted(original: Callable[..., Response], handler: _Handler, ordinary: Any
         **more: Any,  # of a later version
     ) -> Response:
         # Named, because passing *args and **kwargs on costs several times as much.
-        client = handler.client
+        client: ClientRequests = getattr(adapter, _MARK)
         call = client.begin(request.method or "", request.url or "")
         headers: Any = request.headers
         if call.traceparent and type(headers) is ordinary:
