@@ -99,7 +99,11 @@ def described(app: Flask, name: str) -> Endpoint:
 
 
 def answered(body: Json, given: Given) -> Response:
-    return Response(json_of({**body, "queries": queries(given)}) + b"\n", mimetype="application/json")
+    return json_response(json_of({**body, "queries": queries(given)}) + b"\n")
+
+
+def json_response(body: bytes) -> Response:
+    return Response(body, mimetype="application/json")
 
 
 def with_etag(response: Response, of: bytes) -> Response:

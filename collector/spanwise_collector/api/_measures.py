@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from spanwise_collector.api import _shapes
-from spanwise_collector.api._endpoint import endpoint
+from spanwise_collector.api._endpoint import endpoint, json_of, json_response, queries
 from spanwise_collector.api._parameters import (
     END,
     START,
@@ -52,13 +52,19 @@ _BUDGET_NS = 2 * 10**9
         integer("limit", "The most series: those with the most calls.", 1, 200, 20),
     ],
 )
-def red(given: Given) -> Json:
+def red(given: Given) -> Response:
     """Rate, errors and durations over time, weighted by adjusted counts.
 
     Until now and of an hour, unless `start` and `end` say otherwise; whole steps are counted. Durations are read off a
     histogram whose buckets grow by 19 %.
     """
-    return services().measures.red(_question(given), given["by"], given["step"], given["limit"], given["quantiles"])
+    found = services().measures.red(_question(given), given["by"], given["step"], given["limit"], given["quantiles"])
+    series = [
+        b'%s,"points":%s}' % (json_of({"group": one["group"], "calls": one["calls"]})[:-1], one["points"])
+        for one in found.pop("series")
+    ]
+    rest = json_of({**found, "queries": queries(given)})
+    return json_response(b'{"series":[%s],%s\n' % (b",".join(series), rest[1:]))
 
 
 @endpoint(blueprint, "/heatmap", answer=_shapes.Heatmap, parameters=[*_OF_SPANS, _WHICH, _STEP])

@@ -212,7 +212,7 @@ class TraceSearch:
             "limit": limit,
         }
         rows = self._pool.rows("matching_traces", parameters, {"matching": spans})
-        return [(text(row[0]), row[1]) for row in rows]
+        return [(row[0].hex(), row[1]) for row in rows]
 
     def _candidates(
         self, search: Search, from_ns: int, to_ns: int, cursor: _page.Cursor, limit: int
@@ -247,7 +247,7 @@ class TraceSearch:
             return []
         by_trace: dict[str, list[Sequence[Any]]] = {}
         for row in self._pool.rows("trace_summaries", {"ids": [candidate.trace_id for candidate in candidates]}):
-            by_trace.setdefault(text(row[0]), []).append(row)
+            by_trace.setdefault(row[0].hex(), []).append(row)
         return [
             (candidate, _summary(candidate.trace_id, by_trace[candidate.trace_id]))
             for candidate in candidates
@@ -306,12 +306,14 @@ def _spans_by_trace(conditions: Sequence[Condition], binder: Binder, also: Seque
     met_by_some = some(conditions)
     met = every(binder.piece("met", condition=condition.sql) for condition in conditions)
     times = binder.piece("in_window")
+    first = binder.first(met_by_some, times.sql)
+    # What was looked at first is not asked again: the engine would plan it twice.
+    rest = () if first and met_by_some.needed == met_by_some.sql else (met_by_some,)
     return binder.piece(
         "spans_by_trace",
         table="trace_spans" if met_by_some.whole else "spans",
-        any=met_by_some.sql,
-        times=every((times, *also)).sql,
-        first=binder.first(met_by_some, times.sql),
+        first=first,
+        rest=every((*rest, *also) if first else (*rest, times, *also)).sql,
         each=met.sql if len(conditions) > 1 else every(()).sql,
     ).sql
 
@@ -331,7 +333,7 @@ def _cursor(search: Search) -> _page.Cursor:
 
 
 def _summary(trace_id: str, rows: Sequence[Sequence[Any]]) -> _Summary:
-    """From one row for each service: id, service, spans, errors, first_ns, last_ns, earliest."""
+    """From one row for each service: trace, service, spans, errors, first_ns, last_ns, earliest."""
     root = min(rows, key=lambda row: tuple(row[6]))
     by_first_span = sorted(rows, key=lambda row: row[4])
     return _Summary(

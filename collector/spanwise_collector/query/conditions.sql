@@ -64,7 +64,7 @@ trace_id IN (
 -- :spans_by_trace  the spans that meet one of some conditions, of each trace that has one for each of them
 FROM $table
 $first
-WHERE ($any) AND $times
+WHERE $rest
 GROUP BY trace_id
 HAVING $each
 -- :starting_until  and not of traces that start after the window

@@ -48,8 +48,14 @@ _CONFIGURATION = """<clickhouse>
     <mmap_cache_size>0</mmap_cache_size>
     <compiled_expression_cache_size>16777216</compiled_expression_cache_size>
     <tmp_path>{temporary}/</tmp_path>
+    <background_pool_size>1</background_pool_size>
+    <background_merges_mutations_concurrency_ratio>4</background_merges_mutations_concurrency_ratio>
+    <background_merges_mutations_scheduling_policy>shortest_task_first</background_merges_mutations_scheduling_policy>
     <merge_tree>
         <min_parts_to_merge_at_once>{merge_at_least}</min_parts_to_merge_at_once>
+        <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
+        <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+        <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
         <merge_selector_base>{merge_base}</merge_selector_base>
         <old_parts_lifetime>{old_parts_s}</old_parts_lifetime>
         <max_bytes_to_merge_at_max_space_in_pool>{largest_part}</max_bytes_to_merge_at_max_space_in_pool>
