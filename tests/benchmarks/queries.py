@@ -198,7 +198,8 @@ from spanwise_collector.store import Store
 store = Store("chdb://", Path(sys.argv[1]), 4 * 2**30)
 store.open()
 client = store.client()
-client.command("ALTER TABLE trace_spans REWRITE PARTS SETTINGS mutations_sync = 1")
+for table in ("trace_spans", "spans"):
+    client.command(f"ALTER TABLE {table} REWRITE PARTS SETTINGS mutations_sync = 1")
 while client.query("SELECT count() FROM system.mutations WHERE NOT is_done").result_rows[0][0]:
     time.sleep(0.5)
 client.close()

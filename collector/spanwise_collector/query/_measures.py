@@ -71,25 +71,28 @@ class Measures:
         """
         counted = _counted(question, by, step_s)
         names = [f"{quantile:g}" for quantile in quantiles]
-        none = json.dumps(dict.fromkeys(names))
-        given = {"quantiles": list(quantiles), "quantile_names": names, "none": none}
-        of_group = {tuple(key): (total, points) for total, points, *key in self._rows("red", counted, given)}
-        _check_counts(sum(len(points) for _, points in of_group.values()))
-        largest = sorted(of_group, key=lambda key: (-of_group[key][0], str(key)))[:limit]
+        of_group: dict[tuple[Any, ...], dict[int, bytes]] = {}  # without the steps in which nothing was
+        totals: dict[tuple[Any, ...], float] = {}
+        given = {"quantiles": list(quantiles), "quantile_names": names}
+        for step, calls, point, *key in self._rows("red", counted, given):
+            group = tuple(key)
+            of_group.setdefault(group, {})[step] = point
+            totals[group] = totals.get(group, 0.0) + calls
+        largest = sorted(of_group, key=lambda key: (-totals[key], str(key)))[:limit]
         if len(largest) * len(counted.starts_s) > MAX_POINTS:
             raise BadSearchError(
                 f"{len(largest)} series of {len(counted.starts_s)} steps are more than {MAX_POINTS} points:"
                 " choose a larger step, a lower limit or a shorter time"
             )
-        empty = {start_s: _nothing(start_s, none) for start_s in counted.starts_s}
+        empty = {start_s: _nothing(start_s, names) for start_s in counted.starts_s}
         return {
             "step_s": counted.step_s,
             "source": counted.source,
             "series": [
                 {
                     "group": [{"field": written(one), **shown(value)} for one, value in zip(by, key, strict=True)],
-                    "calls": of_group[key][0],
-                    "points": b"[%s]" % b",".join((empty | dict(of_group[key][1])).values()),
+                    "calls": totals[key],
+                    "points": b"[%s]" % b",".join((empty | of_group[key]).values()),
                 }
                 for key in largest
             ],
@@ -130,7 +133,8 @@ class Measures:
     def _rows(self, query: str, counted: _Counted, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
         given = {**counted.parameters, **parameters, "step_s": counted.step_s, "limit": _MAX_ROWS}
         rows = self._pool.rows(query, given, {"counted": counted.sql, "names": counted.names})
-        _check_counts(len(rows))
+        if len(rows) >= _MAX_ROWS:
+            raise BadSearchError(f"by: more than {_MAX_ROWS} counts: choose a larger step, fewer fields or a filter")
         return rows
 
     def _facet(self, question: Question, by: Field, limit: int, budget_s: float) -> Json:
@@ -235,11 +239,7 @@ def _fitting_step(question: Question, least_s: int) -> int:
     return next((step for step in _STEPS_S if step >= least_s and length_s / step <= _STEPS), _STEPS_S[-1])
 
 
-def _nothing(start_s: int, none: str) -> bytes:
+def _nothing(start_s: int, names: Sequence[str]) -> bytes:
     """The point of a step without calls, in the shape of red.sql."""
-    return b'{"start_unix_nano":"%d000000000","calls":0,"errors":0,"durations_ns":%s}' % (start_s, none.encode())
-
-
-def _check_counts(count: int) -> None:
-    if count >= _MAX_ROWS:
-        raise BadSearchError(f"by: more than {_MAX_ROWS} counts: choose a larger step, fewer fields or a filter")
+    durations = json.dumps(dict.fromkeys(names)).encode()
+    return b'{"start_unix_nano":"%d000000000","calls":0,"errors":0,"durations_ns":%s}' % (start_s, durations)

@@ -6,6 +6,7 @@ runs for a request is noted there (`Asking`), and stopped when its caller is gon
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from spanwise_collector.store._cancelling import Cancelling
 from spanwise_collector.store._store import Store
 
 _FOLDER = Path(__file__).parent / "queries"
+_COMMENT_LINE = re.compile(r"^ *--.*\n", re.MULTILINE)
 # ClickHouse's error codes
 _TIMEOUT_EXCEEDED = 159
 _MEMORY_LIMIT_EXCEEDED = 241
@@ -58,7 +60,8 @@ class BadPatternError(ValueError):
 
 @cache
 def _sql(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    """Without its comments: the client looks at each word of a query that has a semicolon anywhere."""
+    return _COMMENT_LINE.sub("", (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")).strip()
 
 
 class ClientPool:
