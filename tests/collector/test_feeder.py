@@ -123,7 +123,7 @@ def test_stopping_while_the_store_is_away_leaves_it_all_in_the_spool(
     spool: Spool, store: Store, tmp_path: Path, start_feeder: StartFeeder
 ) -> None:
     feeder = start_feeder(AwayStore(store))
-    spool.append(payload(span(), service="kept"), 1)
+    spool.append(payload(span(), service="kept-in-the-spool"), 1)
     wait_for(lambda: feeder.failing, what="the failure")
     feeder.stop(1.0)
     assert not feeder.is_alive()
@@ -132,7 +132,7 @@ def test_stopping_while_the_store_is_away_leaves_it_all_in_the_spool(
     again.open()
     second = Feeder(again, store, interval_s=0.05, max_batch_bytes=2**20)
     second.start()
-    wait_for(lambda: count(store, "kept") == 1, what="the span")
+    wait_for(lambda: count(store, "kept-in-the-spool") == 1, what="the span")
     second.stop(2.0)
     again.close()
 
