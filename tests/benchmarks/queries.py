@@ -190,12 +190,12 @@ def schema() -> int:
 
 
 # Opens the store, writes its parts again, because some settings hold for new parts alone, and waits for what migrations
-# do in the background. All parts at a time take more memory than a collector has.
+# do in the background.
 _UPGRADE = """
 import sys, time
 from pathlib import Path
 from spanwise_collector.store import Store
-store = Store("chdb://", Path(sys.argv[1]), 4 * 2**30)
+store = Store("chdb://", Path(sys.argv[1]), 512 * 2**20)
 store.open()
 client = store.client()
 for table in ("trace_spans", "spans"):

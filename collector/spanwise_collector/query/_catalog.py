@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from spanwise_collector.query._remembered import Remembered
 from spanwise_collector.query._values import Json, text
 from spanwise_collector.store import ClientPool, QueryTooLargeError, inserts_made
 
-# What this process inserts is known at once; another collector on the same store needs this long to be heard of.
+# How long another collector on the same store may add without being heard of.
 _KEPT_S = 1.0
 _MOST_OPERATIONS = 10_000
 
@@ -25,40 +25,26 @@ class Catalog:
 
     def __init__(self, pool: ClientPool, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._operations: _Operations | None = None
-        self._until_s = -float("inf")
-        self._inserts_made = 0
+        self._operations = Remembered(self._all, inserts_made, _KEPT_S, clock)
 
     def services(self) -> list[dict[str, Any]]:
         """`[{"name"}]`, by name."""
-        operations = self._now()
+        operations = self._operations()
         if operations is not None:
             return [{"name": service} for service in operations]
         return [{"name": text(row[0])} for row in self._pool.rows("services")]
 
     def operations(self, service: str = "") -> list[dict[str, Any]]:
         """`[{"service", "name", "kind"}]` of one service, or of all; 10,000 at most."""
-        operations = self._now()
+        operations = self._operations()
         if operations is None:
             return self._read(service)
         if service:
             return operations.get(service, [])
         return [operation for of_service in operations.values() for operation in of_service]
 
-    def _now(self) -> _Operations | None:
-        """All of them; None where they are too many."""
-        made = inserts_made()
-        with self._lock:
-            if self._clock() < self._until_s and made == self._inserts_made:
-                return self._operations
-        operations = self._all()
-        with self._lock:
-            self._operations, self._until_s, self._inserts_made = operations, self._clock() + _KEPT_S, made
-        return operations
-
     def _all(self) -> _Operations | None:
+        """None where they are too many."""
         try:
             found = self._read("")
         except QueryTooLargeError:

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from spanwise_collector.query._condition import Binder
-from spanwise_collector.query._pinned import PinnedTraces
+from spanwise_collector.query._condition import pieces
+from spanwise_collector.query._pinned import OF_TRACE, PinnedTraces
 from spanwise_collector.query._values import Json, attributes, text
 from spanwise_collector.store import ClientPool
 
@@ -59,7 +59,7 @@ class TraceReader:
 
     def _rows(self, trace_id: str, source: str, limit: int) -> Rows:
         """By start time, for which the engine would take longer."""
-        conditions = {"source": source, "order": Binder().piece("at_most").sql}
+        conditions = {"source": source, "order": pieces(OF_TRACE)["at_most"].template}
         rows = self._pool.rows("trace_spans", {"trace_id": trace_id, "limit": limit}, conditions)
         return sorted(rows, key=_by_start)
 
@@ -74,7 +74,7 @@ class TraceReader:
         # The resources have to be asked for before a long answer begins, whose turn at the store would be in the way.
         rows = self._pool.rows("trace_origins", {"trace_id": trace_id})
         origins = {row[0]: _resource_and_scope(row) for row in rows}
-        in_order = {"source": source, "order": Binder().piece("by_start").sql}
+        in_order = {"source": source, "order": pieces(OF_TRACE)["by_start"].template}
         for block in _held_back(self._pool.blocks("trace_spans", {"trace_id": trace_id}, in_order)):
             yield self._spans(trace_id, block, origins)
 

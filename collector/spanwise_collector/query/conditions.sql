@@ -123,25 +123,3 @@ toNullable(arrayJoin(arrayDistinct(arrayMap(item -> concat('string:', toString($
 lower(hex($column))
 -- :named  a value and the name of its column
 $value AS $name
--- :spans_of_trace  no condition, but where the spans of a trace are
-trace_spans
-PREWHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
--- :spans_of_pinned_trace  no condition, but where they are when its day has gone, or some of it
-(
-    SELECT *
-    FROM trace_spans
-    PREWHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
-    UNION ALL
-    SELECT *
-    FROM pinned_spans
-    WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
-      AND (span_id, service, kind) NOT IN (
-        SELECT span_id, service, kind
-        FROM trace_spans
-        WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
-      )
-)
--- :by_start  the spans of a trace by start time
-ORDER BY start, duration_ns DESC, span_id
--- :at_most  so many of them, in no order
-LIMIT {limit:UInt32}

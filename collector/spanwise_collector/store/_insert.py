@@ -33,8 +33,6 @@ _REFUSALS = frozenset(
         691,  # UNKNOWN_ELEMENT_OF_ENUM
     }
 )
-
-
 _made = 0
 
 

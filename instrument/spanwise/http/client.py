@@ -110,7 +110,7 @@ class ClientRequests:
             context = get_context()
             if context or not self._w3c_only:
                 self._within(call, context)
-            else:
+            else:  # as `_root` and `_tell` do, in fewer steps
                 randomness, header = draw()
                 if randomness < self._sampling.threshold:
                     call.root = call.traceparent = header

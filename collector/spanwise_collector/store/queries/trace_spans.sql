@@ -1,5 +1,5 @@
--- The spans of one trace: where they are takes the place `source` (:spans_of_trace and :spans_of_pinned_trace of
--- query/conditions.sql), their order, or how many are wanted without one, the place `order`.
+-- The spans of one trace: where they are takes the place `source`, their order, or how many are wanted without one, the
+-- place `order` (see query/of_trace.sql).
 SELECT
     span_id,
     parent_span_id,
