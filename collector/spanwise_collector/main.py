@@ -51,7 +51,7 @@ from spanwise_collector.intake import (
 from spanwise_collector.keeping import Keeping
 from spanwise_collector.priority import give_way
 from spanwise_collector.process import replace_process
-from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, TraceReader, TraceSearch
+from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, Patterns, TraceReader, TraceSearch
 from spanwise_collector.registry import Registration, Registry, SamplingPolicies, SamplingPolicyError, Snapshots
 from spanwise_collector.span_metrics import SpanMetrics
 from spanwise_collector.spool import Spool
@@ -302,6 +302,7 @@ class Collector:
                 ),
                 minutes=Minutes(self._pool),
                 measures=Measures(self._pool),
+                patterns=Patterns(self._pool),
                 attributes=AttributeCatalog(self._pool),
                 keeping=Keeping(self._store, self._spool, settings["SPANWISE_COLLECTOR_MAX_PINNED"]),
                 registry=self._registry,

@@ -19,7 +19,7 @@ import spanwise_collector
 from spanwise_collector.api import Services
 from spanwise_collector.app import create_app
 from spanwise_collector.keeping import Keeping
-from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, TraceReader, TraceSearch
+from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, Patterns, TraceReader, TraceSearch
 from spanwise_collector.spool import Spool
 from spanwise_collector.store import Asking, ClientPool, Store
 from spanwise_collector.traceql import TraceQL
@@ -176,6 +176,7 @@ def web(store: Store, pool: ClientPool, spool: Spool) -> FlaskClient:
         "traceql": TraceQL(pool, search, 10.0, 1000),
         "minutes": Minutes(pool),
         "measures": Measures(pool),
+        "patterns": Patterns(pool),
         "attributes": AttributeCatalog(pool),
         "keeping": Keeping(store, spool, 1000),
     }

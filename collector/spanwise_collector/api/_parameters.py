@@ -10,8 +10,9 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from spanwise.settings import parse_duration
+from spanwise_collector.api._services import services
 from spanwise_collector.query import BadSearchError
-from spanwise_collector.query.filter import Attribute, Field, Scope, parse_all, parse_field
+from spanwise_collector.query.filter import Attribute, Field, Scope, parse_all, parse_field, patterns_of
 
 Given = Mapping[str, Any]
 
@@ -23,7 +24,7 @@ _MOST_FIELDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`read` makes a value of the texts that were given, at least one; it raises BadSearchError.
+    """`read` makes a value of the texts that were given, at least one; it raises BadSearchError or BadPatternError.
 
     Without `repeated` the last text counts, as it always has.
     """
@@ -101,13 +102,15 @@ def flag(name: str, help_: str, default: bool = False) -> Parameter:
 
 
 def filters() -> Parameter:
-    def parsed(name: str, given: Sequence[str]) -> tuple[Any, ...]:
+    def checked(name: str, given: Sequence[str]) -> tuple[Any, ...]:
         if len(given) > _MOST_FILTERS:
             raise BadSearchError(f"{name} is given {len(given)} times; at most {_MOST_FILTERS} are allowed")
-        return parse_all(given)
+        parsed = parse_all(given)
+        services().patterns.check(patterns_of(parsed))
+        return parsed
 
     help_ = 'What a span must be like, such as `span.http.route = "/albums" and duration > 250ms`; see Filters.'
-    return Parameter("filter", help_, {"type": "array", "items": {"type": "string"}}, parsed, (), repeated=True)
+    return Parameter("filter", help_, {"type": "array", "items": {"type": "string"}}, checked, (), repeated=True)
 
 
 def fields(name: str, help_: str, default: Sequence[Field] = ()) -> Parameter:

@@ -8,7 +8,7 @@ from flask import current_app
 
 from spanwise_collector.health import Health
 from spanwise_collector.keeping import Keeping
-from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, TraceReader, TraceSearch
+from spanwise_collector.query import AttributeCatalog, Catalog, Measures, Minutes, Patterns, TraceReader, TraceSearch
 from spanwise_collector.registry import Registry, SamplingPolicies, Snapshots
 from spanwise_collector.traceql import TraceQL
 
@@ -23,6 +23,7 @@ class Services:
     traceql: TraceQL
     minutes: Minutes
     measures: Measures
+    patterns: Patterns
     attributes: AttributeCatalog
     keeping: Keeping
     registry: Registry

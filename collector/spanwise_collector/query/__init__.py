@@ -7,6 +7,7 @@ from spanwise_collector.query._condition import Binder, Condition, every, pieces
 from spanwise_collector.query._measures import Measures, Question
 from spanwise_collector.query._minutes import MINUTE_S, Counts, Minutes, MinuteSeries
 from spanwise_collector.query._otlp import any_value, otlp_json, otlp_protobuf
+from spanwise_collector.query._patterns import Patterns
 from spanwise_collector.query._search import DEFAULT_LIMIT, MAX_LIMIT, SORTS, BadSearchError, Search, TraceSearch
 from spanwise_collector.query._time import go_duration_ns, integer, unix_ns
 from spanwise_collector.query._trace import TraceReader, parse_trace_id
@@ -29,6 +30,7 @@ __all__ = [
     "Measures",
     "MinuteSeries",
     "Minutes",
+    "Patterns",
     "Question",
     "Search",
     "TraceReader",

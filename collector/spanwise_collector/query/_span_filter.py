@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spanwise_collector.query._condition import Binder, Condition, every
-from spanwise_collector.query.filter import And, Comparison, Field, Filter, Not, Or, condition
+from spanwise_collector.query.filter import Field, Filter, comparisons, condition
 
 
 def fields_of(filters: Sequence[Filter]) -> Iterator[Field]:
     """Every field that they compare."""
-    for one in filters:
-        if isinstance(one, And | Or):
-            yield from fields_of(one.parts)
-        elif isinstance(one, Not):
-            yield from fields_of([one.part])
-        elif isinstance(one, Comparison):
-            yield one.field
+    return (one.field for one in comparisons(filters))
 
 
 def all_of(filters: Sequence[Filter], binder: Binder) -> Condition:

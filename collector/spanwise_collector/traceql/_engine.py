@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spanwise_collector.query import MAX_LIMIT, Binder, Json, Search, TraceSearch
+from spanwise_collector.query import MAX_LIMIT, Binder, Json, Patterns, Search, TraceSearch
 from spanwise_collector.store import ClientPool, QueryTimeoutError
 from spanwise_collector.traceql._metrics import COMPARE, metric_query
 from spanwise_collector.traceql._search import SpansetSearch, spanset_search
@@ -62,6 +62,7 @@ class TraceQL:
 
     def __init__(self, pool: ClientPool, search: TraceSearch, timeout_s: float, max_series: int) -> None:
         self._pool = pool
+        self._patterns = Patterns(pool)
         self._search = search
         self._timeout_s = timeout_s
         self._max_series = max_series
@@ -74,7 +75,7 @@ class TraceQL:
         Raises TraceQLError, BadPatternError, QueryTimeoutError.
         """
         query = spanset_search(pipeline)
-        self._check_patterns(query.patterns)
+        self._patterns.check(query.patterns)
         began, found = time.monotonic(), list[FoundTrace]()
         page: str | None = ""
         size = min(limit, MAX_LIMIT)
@@ -99,10 +100,6 @@ class TraceQL:
             found += self._fitting(query, answer["traces"], spans)
             page, size = answer["next_page"], min(size * _PAGE_GROWTH, MAX_LIMIT)
         return found[:limit]
-
-    def _check_patterns(self, patterns: Iterable[str]) -> None:
-        for pattern in patterns:
-            self._rows("traceql_pattern", {"pattern": pattern})
 
     def _rows(self, query: str, parameters: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Rows:
         try:
@@ -139,7 +136,7 @@ class TraceQL:
         if metric is None:
             raise TraceQLError("this is no metrics query: a metric such as | rate() is missing at its end")
         compiled = metric_query(query.pipeline, metric, step_ns)
-        self._check_patterns(compiled.patterns)
+        self._patterns.check(compiled.patterns)
         parameters = {
             **compiled.parameters,
             "from_ns": from_ns,

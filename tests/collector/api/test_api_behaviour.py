@@ -57,6 +57,8 @@ def test_search_with_filters_of_several_spans(collector: RunningCollector) -> No
     [
         ("traces?filter=service", "column 8"),
         ("traces?filter=name%20%3D~%20%22(%22", "regular expression"),
+        ("traces?service=none&filter=span.a%20%21~%20%22%5C%5CQ%22", "regular expression"),
+        ("facets?by=service&start=1&end=2&filter=not%20name%20%3D~%20%22(%22", "regular expression"),
         ("traces?" + "&".join(["filter=service%3Da"] * 11), "at most 10"),
         ("traces?sort=size", "duration, span_count"),
         ("traces?order=up", "desc, asc"),

@@ -1,6 +1,6 @@
 """Filters: the language in which our API says which spans are meant (docs/collector-api.md, "Filters")."""
 
-from spanwise_collector.query.filter._conditions import condition
+from spanwise_collector.query.filter._conditions import condition, patterns_of
 from spanwise_collector.query.filter._parser import parse, parse_all, parse_field
 from spanwise_collector.query.filter._tree import (
     And,
@@ -13,6 +13,7 @@ from spanwise_collector.query.filter._tree import (
     Operator,
     Or,
     Scope,
+    comparisons,
     written,
 )
 
@@ -27,9 +28,11 @@ __all__ = [
     "Operator",
     "Or",
     "Scope",
+    "comparisons",
     "condition",
     "parse",
     "parse_all",
     "parse_field",
+    "patterns_of",
     "written",
 ]

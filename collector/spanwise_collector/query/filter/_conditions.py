@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from spanwise_collector.query._condition import Binder, Condition, every, some
@@ -16,6 +17,7 @@ from spanwise_collector.query.filter._tree import (
     Operator,
     Or,
     Scope,
+    comparisons,
 )
 
 _PLACES = {
@@ -26,6 +28,7 @@ _PLACES = {
     Scope.LINK: ("in_links",),
     Scope.ANY: ("in_attributes", "in_resource"),
 }
+_OF_PATTERNS = frozenset({Operator.MATCHES, Operator.MATCHES_NOT})
 _ONLY_IN_WHOLE_SPANS = frozenset({"in_events", "in_links"})
 
 
@@ -97,9 +100,9 @@ def _test_of_value(comparison: Comparison, binder: Binder) -> Condition:
     operator, value = comparison.operator, comparison.value
     if operator is Operator.EXISTS:
         return every(())
-    if operator in (Operator.MATCHES, Operator.MATCHES_NOT):
+    if operator in _OF_PATTERNS:
         piece = "pattern_value" if operator is Operator.MATCHES else "other_pattern_value"
-        return binder.piece(piece, value=_pattern(value, binder))
+        return binder.piece(piece, value=binder.bind(_whole_text(value), "String"))
     if isinstance(value, bool):
         return binder.piece("boolean_value", operator=operator.value, value=binder.bind(str(value).lower(), "String"))
     if isinstance(value, int):
@@ -118,9 +121,9 @@ def _test_of_column(column: _Column, comparison: Comparison, binder: Binder) -> 
     operator, value = comparison.operator, comparison.value
     if operator is Operator.EXISTS:
         return binder.piece("is_given", column=column.expression, none=column.none)
-    if operator in (Operator.MATCHES, Operator.MATCHES_NOT):
+    if operator in _OF_PATTERNS:
         piece = "pattern" if operator is Operator.MATCHES else "other_pattern"
-        return binder.piece(piece, column=column.expression, value=_pattern(value, binder))
+        return binder.piece(piece, column=column.expression, value=binder.bind(_whole_text(value), "String"))
     if column.kind.startswith("FixedString"):
         return binder.piece("id", column=column.expression, operator=operator.value, value=binder.bind(value, "String"))
     return binder.piece(
@@ -128,6 +131,11 @@ def _test_of_column(column: _Column, comparison: Comparison, binder: Binder) -> 
     )
 
 
-def _pattern(value: object, binder: Binder) -> str:
-    """Of the whole text, as in PromQL and TraceQL."""
-    return binder.bind(f"^(?:{value})$", "String")
+def patterns_of(filters: Iterable[Filter]) -> Iterator[str]:
+    """The regular expressions that their conditions hold."""
+    return (_whole_text(one.value) for one in comparisons(filters) if one.operator in _OF_PATTERNS)
+
+
+def _whole_text(pattern: object) -> str:
+    """As in PromQL and TraceQL."""
+    return f"^(?:{pattern})$"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -115,3 +116,14 @@ class Not:
 
 
 Filter = Comparison | And | Or | Not
+
+
+def comparisons(filters: Iterable[Filter]) -> Iterator[Comparison]:
+    """All that are in these trees."""
+    for one in filters:
+        if isinstance(one, And | Or):
+            yield from comparisons(one.parts)
+        elif isinstance(one, Not):
+            yield from comparisons([one.part])
+        else:
+            yield one
