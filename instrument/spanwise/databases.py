@@ -16,7 +16,8 @@ from opentelemetry.trace import get_current_span
 from prometheus_client import Histogram
 
 from spanwise import standard
-from spanwise.metrics import exemplar, from_standard
+from spanwise.metrics import from_standard
+from spanwise.observing import exemplar
 from spanwise.tracing.spans import exception_name
 
 MODULE = "sqlalchemy.engine"

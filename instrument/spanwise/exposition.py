@@ -270,6 +270,8 @@ def _histogram_lines(
     from prometheus_client import metrics
     from prometheus_client.utils import floatToGoString
 
+    from spanwise.observing import settle
+
     name = _metric_name(family.name)
     bounds = family.bounds
     shown = tuple(str(floatToGoString(bound)) for bound in bounds)  # type: ignore[no-untyped-call]
@@ -277,6 +279,7 @@ def _histogram_lines(
     lines: list[str] = []
     for values, child in children:
         of_buckets, text = labels.of_histogram(family.label_names, values, shown)
+        settle(child)
         total = 0.0
         for bucket, bucket_text in zip(child._buckets, of_buckets, strict=True):
             total += bucket._value

@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import re
 import threading
-import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
 from typing import Any, TypeVar
 
-from opentelemetry.trace import SpanContext
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.samples import Exemplar
-from prometheus_client.values import MutexValue
 
 from spanwise import standard
 from spanwise.cardinality import guard
 from spanwise.standard import Better, Kind, Metric, Role, ServiceKind, Workers
 
 Instrument = Counter | Gauge | Histogram
-# Takes a measured value and, of a sampled event, its exemplar's labels.
-Observe = Callable[..., None]
 _I = TypeVar("_I", Counter, Gauge, Histogram)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -129,48 +122,6 @@ def declared_instruments() -> list[tuple[Metric, Instrument]]:
 def from_standard(kind: type[_I], row: Metric, registry: CollectorRegistry = REGISTRY) -> _I:
     """The instrument for one row of the standard."""
     return _create(kind, row, registry)
-
-
-def observer(histogram: Histogram) -> Observe:
-    """`observe` of a histogram (a child, where it has labels) for the request path: half the time of its own.
-
-    It finds the bucket by bisection and takes one lock in place of two. Where prometheus-client keeps its values
-    elsewhere (PROMETHEUS_MULTIPROC_DIR), it is the histogram's own. One histogram is observed by one of the two.
-    """
-    bounds: list[float] = histogram._upper_bounds
-    buckets: list[Any] = histogram._buckets
-    total: Any = histogram._sum
-    if type(total) is not MutexValue:
-        return histogram.observe
-
-    def observe(amount: float, exemplar: dict[str, str] | None = None) -> None:
-        bucket = buckets[bisect_left(bounds, amount)]
-        with total._lock:  # looked up each time: a forked child gets a new one
-            total._value += amount
-            bucket._value += 1.0
-            if exemplar is not None:
-                bucket._exemplar = Exemplar(exemplar, amount, time.time())
-
-    return observe
-
-
-def incrementer(counter: Counter) -> Callable[[], None]:
-    """`inc()` of a counter (a child, where it has labels) for the request path: a third of the time of its own."""
-    value: Any = counter._value
-    if type(value) is not MutexValue:
-        return counter.inc
-
-    def increment() -> None:
-        with value._lock:  # looked up each time: a forked child gets a new one
-            value._value += 1.0
-
-    return increment
-
-
-def exemplar(context: SpanContext) -> dict[str, str]:
-    """The labels by which a measured value leads to its span."""
-    trace_id, span_id, *_ = context
-    return {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}
 
 
 def _row(

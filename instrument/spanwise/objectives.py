@@ -16,7 +16,8 @@ from math import inf
 from prometheus_client import Counter, Gauge
 
 from spanwise import standard
-from spanwise.metrics import DeclarationError, from_standard, incrementer
+from spanwise.metrics import DeclarationError, from_standard
+from spanwise.observing import incrementer
 
 Counting = tuple[float, Callable[[], None], Callable[[], None]]
 

@@ -35,8 +35,9 @@ from opentelemetry.util.types import AttributeValue
 from prometheus_client import Counter, Gauge, Histogram
 
 from spanwise import standard
-from spanwise.metrics import exemplar, from_standard
+from spanwise.metrics import from_standard
 from spanwise.objectives import objectives_for_task
+from spanwise.observing import exemplar
 from spanwise.tracing.sampling import HeadSampling, kept
 from spanwise.tracing.spans import (
     RecordedSpan,

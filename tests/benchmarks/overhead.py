@@ -113,7 +113,9 @@ def measure(suite: str, sink: str, options: argparse.Namespace) -> dict[str, dic
     samples: dict[str, list[Rounds]] = {variant: [] for variant in SUITES[suite] if variant != "bare"}
     processes, rounds = (given or usual for given, usual in zip((options.processes, options.rounds), ROUNDS[suite]))
     for _ in range(processes):
-        workers = {variant: Worker(suite, variant, sink) for variant in SUITES[suite]}
+        # In random order, for who starts first finds another machine than who starts last.
+        in_turn = random.sample(SUITES[suite], len(SUITES[suite]))
+        workers = {variant: Worker(suite, variant, sink) for variant in in_turn}
         try:
             for worker in workers.values():
                 worker.wait_until_ready()

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from spanwise import metrics, standard
+from spanwise import metrics
 from spanwise.metrics import DeclarationError, prometheus_name, unit_suffix
 from spanwise.standard import Better, Kind
-from spanwise.workers.inheritance import start_afresh
 
 
 @pytest.fixture
@@ -153,63 +147,6 @@ def test_they_are_prometheus_client_s_own_classes(registry: CollectorRegistry) -
     assert type(declare(registry)) is Counter
     assert type(metrics.gauge("g", unit="1", description="x", registry=registry)) is Gauge
     assert type(metrics.histogram("h", unit="s", description="x", buckets=(1,), registry=registry)) is Histogram
-
-
-def measured(histogram: Histogram) -> list[tuple[str, str, float, dict[str, str] | None]]:
-    samples = [sample for family in histogram.collect() for sample in family.samples if "created" not in sample.name]
-    return [(s.name, s.labels.get("le", ""), s.value, s.exemplar.labels if s.exemplar else None) for s in samples]
-
-
-@pytest.mark.parametrize("value", [0.0, 0.005, 0.0050001, 0.3, 9.99, 10.0, 11.0, 1e9, -1.0])
-def test_the_request_path_s_observer_does_what_observe_does(value: float) -> None:
-    row = standard.HTTP_SERVER_REQUEST_DURATION
-    theirs, ours = (metrics.from_standard(Histogram, row, CollectorRegistry()).labels("GET", "/", "200") for _ in "ab")
-    for labels in (None, {"trace_id": "ab", "span_id": "cd"}, None):
-        theirs.observe(value, labels)
-        metrics.observer(ours)(value, labels)
-    assert measured(ours) == measured(theirs)
-
-
-def test_the_request_path_s_counters_are_exact_among_threads(registry: CollectorRegistry) -> None:
-    counter = declare(registry)
-    histogram = metrics.histogram("h", unit="s", description="x", buckets=(1,), registry=registry)
-    increment, observe = metrics.incrementer(counter), metrics.observer(histogram)
-
-    def both() -> None:
-        for _ in range(1000):
-            increment()
-            observe(0.5)
-
-    threads = [threading.Thread(target=both) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert registry.get_sample_value("orders_placed_total") == 4000
-    assert registry.get_sample_value("h_seconds_count") == 4000
-    assert registry.get_sample_value("h_seconds_sum") == 2000
-
-
-def test_values_that_prometheus_client_keeps_in_files_are_its_own_business(tmp_path: Path) -> None:
-    script = (
-        "from prometheus_client import Counter, Histogram; from spanwise import metrics;"
-        "h = Histogram('h', 'x'); c = Counter('c', 'x');"
-        "assert metrics.observer(h) == h.observe and metrics.incrementer(c) == c.inc"
-    )
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
-
-
-def test_a_forked_child_does_not_wait_for_a_lock_of_its_parent(registry: CollectorRegistry) -> None:
-    """Which another thread of the parent held at the fork, and which nobody lets go of in the child."""
-    made, counts = Histogram("took_seconds", "x", registry=registry), Counter("done", "x", registry=registry)
-    observe, increment = metrics.observer(made), metrics.incrementer(counts)
-    made._sum._lock.acquire()
-    counts._value._lock.acquire()
-    start_afresh(registry, lambda family: standard.Workers.SUM, parent_counts=True)
-    with ThreadPoolExecutor(1) as other:
-        other.submit(lambda: (observe(0.1), increment())).result(10)
-    assert registry.get_sample_value("took_seconds_count") == 1
 
 
 def test_an_owner(registry: CollectorRegistry) -> None:

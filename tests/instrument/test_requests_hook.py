@@ -194,23 +194,55 @@ def test_an_argument_of_a_later_version_is_passed_on() -> None:
     integration.hook(SimpleNamespace(HTTPAdapter=HTTPAdapter), made.client)
     request = requests.Request("GET", "http://nowhere.invalid/").prepare()
     HTTPAdapter().send(request, timeout=3, later=4)
-    assert (seen["timeout"], seen["later"], seen["verify"]) == (3, 4, True)
+    assert seen == {"timeout": 3, "later": 4}
     assert request.headers["traceparent"].endswith("-03")
     assert request.headers["tracestate"] == "ot=th:0"
     assert labels(made)[0]["http_response_status_code"] == "200"
 
 
-def test_a_wrapper_beneath_that_takes_its_arguments_by_name_gets_them_by_name() -> None:
-    seen: dict[str, Any] = {}
+def test_a_wrapper_beneath_gets_its_arguments_as_they_were_given() -> None:
+    seen: list[Any] = []
 
     class HTTPAdapter:
-        def send(self, request: Any, /, **named: Any) -> requests.Response:
-            seen.update(named)
+        def send(self, request: Any, *given: Any, **named: Any) -> requests.Response:
+            seen.extend([given, named])
             response = requests.Response()
             response.status_code = 200
             return response
 
-    integration.hook(SimpleNamespace(HTTPAdapter=HTTPAdapter), Pipeline(rate=0.0).client)
+    made = Pipeline(rate=0.0)
+    integration.hook(SimpleNamespace(HTTPAdapter=HTTPAdapter), made.client)
     request = requests.Request("GET", "http://nowhere.invalid/").prepare()
-    HTTPAdapter().send(request, False, 3)
-    assert seen == {"stream": False, "timeout": 3, "verify": True, "cert": None, "proxies": None}
+    HTTPAdapter().send(request, False, timeout=3)
+    assert seen == [(False,), {"timeout": 3}]
+    assert request.headers["traceparent"].endswith("-02")
+    assert labels(made)[0]["http_response_status_code"] == "200"
+
+
+def test_a_failed_root_that_was_not_sampled_is_kept_under_what_its_callee_was_told(
+    sink: CollectorSink, pipeline: Pipeline
+) -> None:
+    pipeline.sampling.set_rate(0.0)
+    for status in (200, 503):
+        sink.answers.append(Answer(status))
+        requests.get(sink.url, timeout=5)
+    span = pipeline.span
+    told = sink.requests[1].headers["traceparent"].split("-")
+    assert told[1:] == [f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}", "02"]
+    assert span.parent is None
+    assert sorted(one["http_response_status_code"] for one in labels(pipeline)) == ["200", "503"]
+
+
+def test_one_of_a_request_that_was_not_sampled_is_kept_below_it(pipeline: Pipeline) -> None:
+    current = UnsampledSpan(5, None)
+    with use_span(current), pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.1:{free_port()}/", timeout=5)
+    assert pipeline.span.parent == current.get_span_context()
+
+
+def test_a_request_s_whole_way_is_measured(sink: CollectorSink, pipeline: Pipeline) -> None:
+    pipeline.sampling.set_rate(0.0)
+    sink.answers.append(Answer(200, delay_s=0.2))
+    requests.get(sink.url, timeout=5)
+    (took,) = [sample.value for sample in pipeline.samples(f"{CLIENT_DURATION}_sum")]
+    assert 0.2 <= took < 5

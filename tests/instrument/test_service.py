@@ -284,7 +284,7 @@ def case(environ, arguments):
     def instrumentation_client():
         import spanwise.http.requests as hook
         import requests.adapters
-        return getattr(requests.adapters.HTTPAdapter, hook._MARK)
+        return getattr(requests.adapters.HTTPAdapter, hook._MARK).client
     taken = []
     if arguments.pop("function", False):
         arguments["export"] = taken.append

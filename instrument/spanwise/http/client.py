@@ -27,11 +27,11 @@ from opentelemetry.trace import (
 from prometheus_client import Histogram
 
 from spanwise.http.server import split_host
-from spanwise.metrics import Observe, exemplar, observer
+from spanwise.observing import Observer, exemplar, observer_of
 from spanwise.redaction import Redaction
 from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
 from spanwise.tracing.current import SPAN_KEY, get_context
-from spanwise.tracing.root_ids import draw, split
+from spanwise.tracing.root_ids import Drawn, draw, drawn_before, split
 from spanwise.tracing.sampling import HeadSampling, kept
 from spanwise.tracing.spans import (
     RecordedSpan,
@@ -53,8 +53,9 @@ _NO_HEADERS: dict[str, str] = {}  # never changed
 _log = logging.getLogger("spanwise")
 
 
-# What takes the durations of calls to one server, by method, status and problem.
-_Observers = dict[tuple[str, int | None, str], Observe]
+# What takes the durations of calls to one server, by method, status and problem; and by method and status.
+_Observers = dict[tuple[str, int | None, str], Observer]
+_Answered = dict[str, dict[int | None, Observer]]
 
 
 class _Origin:
@@ -71,7 +72,7 @@ class _Origin:
         self.host_label = host_label
         self.port_label = port_label
         self.observers = observers
-        self.answered: dict[str, dict[int | None, Observe]] = {}
+        self.answered: _Answered = {}
 
 
 class ClientRequests:
@@ -92,11 +93,45 @@ class ClientRequests:
         self._redaction = redaction
         self._w3c_only = w3c_only
         self._origins: dict[str, _Origin] = {}  # by the beginning of their URLs, up to and with the slash
-        self._origin_length = 0  # of the last one that was searched
+        self._last: tuple[str, _Answered] = ("no URL", {})  # the beginning of the last one's URLs, and its `answered`
         self._other_observers: _Observers = {}
 
     def begin(self, method: str, url: str) -> Call:
         """Starts a call; its `headers` carry the context to the callee."""
+        return self.whole(self.start(method, url), method, url)
+
+    def start(self, method: str, url: str) -> str | Call:
+        """Starts a call in fewer steps: of one that is not sampled, and whose callee is told nothing more, there is
+        only its traceparent, until `answered` or `failed`.
+        """
+        try:
+            context = get_context()
+            drawn = None
+            if context:
+                header = _unsampled(context) if self._w3c_only else ""
+                if header:
+                    return header
+            elif self._w3c_only:
+                try:
+                    drawn = drawn_before.pop()
+                except IndexError:
+                    drawn = draw()
+                randomness, header = drawn
+                if randomness < self._sampling.threshold:
+                    return header
+            call = self._call(method, url)
+            self._within(call, context, drawn)
+        except Exception:
+            call = self._call(method, url)
+            _log.exception("spanwise: a call is not traced.")
+        call.started = perf_counter()
+        return call
+
+    def whole(self, started: str | Call, method: str, url: str) -> Call:
+        """The call that `start` has started."""
+        return self._told(method, url, started) if isinstance(started, str) else started
+
+    def _call(self, method: str, url: str) -> Call:
         call = Call()
         call.client = self
         call.method = method if method in KNOWN_METHODS else OTHER_METHOD
@@ -106,32 +141,30 @@ class ClientRequests:
         call.parent = INVALID_SPAN_CONTEXT
         call.span = None
         call.root = call.traceparent = ""
-        try:
-            context = get_context()
-            if context or not self._w3c_only:
-                self._within(call, context)
-            else:  # as `_root` and `_tell` do, in fewer steps
-                randomness, header = draw()
-                if randomness < self._sampling.threshold:
-                    call.root = call.traceparent = header
-                else:
-                    self._sampled_root(call, header)
-                    self._tell(call, context)
-        except Exception:
-            call.span = None
-            _log.exception("spanwise: a call is not traced.")
+        return call
+
+    def _told(self, method: str, url: str, header: str) -> Call:
+        """The call of which `start` made no more than its traceparent."""
+        call = self._call(method, url)
+        call.traceparent = header
+        context = get_context()
+        current: Any = context.get(SPAN_KEY) if context else None
+        if type(current) is UnsampledSpan:
+            call.parent = current.get_span_context()
+        else:
+            call.root = header
         call.started = perf_counter()
         return call
 
-    def _within(self, call: Call, context: Context) -> None:
-        """Where there is a current context, or the callee is told in another way than W3C's."""
+    def _within(self, call: Call, context: Context, drawn: Drawn | None) -> None:
+        """Below the current span, if there is one; a root has the ids that are `drawn`."""
         current: Any = context.get(SPAN_KEY) if context else None
         kind = type(current)
         if kind is UnsampledSpan or kind is UntracedSpan:
             call.parent = current.get_span_context()
             call.is_untraced = kind is UntracedSpan
         elif not isinstance(current, Span) or not self._continue(call, current.get_span_context()):
-            self._root(call)
+            self._root(call, *(drawn or draw()))
         self._tell(call, context)
 
     def _continue(self, call: Call, parent: SpanContext) -> bool:
@@ -145,14 +178,10 @@ class ClientRequests:
             call.parent = call.span.get_span_context()
         return True
 
-    def _root(self, call: Call) -> None:
-        randomness, header = draw()
+    def _root(self, call: Call, randomness: int, header: str) -> None:
         if randomness < self._sampling.threshold:
             call.root = call.traceparent = header
-        else:
-            self._sampled_root(call, header)
-
-    def _sampled_root(self, call: Call, header: str) -> None:
+            return
         trace_id, span_id = split(header)
         state = self._sampling.root_state
         call.span = self._span(call, trace_id, SAMPLED | RANDOM, state, None, time_ns(), span_id)
@@ -194,17 +223,43 @@ class ClientRequests:
     def finish(self, call: Call, status: int | None, error: BaseException | None = None) -> None:
         """Records the call. Never raises."""
         duration = perf_counter() - call.started
+        if error is None and call.span is None:
+            self.answered(call, call.method, call.url, status, duration)
+        else:
+            self._recorded(call, call.method, call.url, status, error, duration)
+
+    def answered(self, started: str | Call, method: str, url: str, status: int | None, duration: float) -> None:
+        """Records a call that is not sampled. Never raises."""
+        base, series = self._last
+        if url.startswith(base):
+            try:
+                observer = series[method][status]
+            except KeyError:
+                pass
+            else:
+                # What `observe` does, in fewer steps.
+                values = observer.values
+                values.append(duration)
+                if len(values) >= observer.most:
+                    observer.settle_unless_busy()
+                return
+        self._recorded(started, method, url, status, None, duration)
+
+    def failed(self, started: str | Call, method: str, url: str, error: BaseException, duration: float) -> None:
+        """Records a call that ended without an answer. Never raises."""
+        self._recorded(started, method, url, None, error, duration)
+
+    def _recorded(
+        self,
+        started: str | Call,
+        method: str,
+        url: str,
+        status: int | None,
+        error: BaseException | None,
+        duration: float,
+    ) -> None:
         try:
-            if error is None and call.span is None:
-                try:
-                    # Most calls go where the one before went, or to a name as long: its end need not be searched.
-                    observe = self._origins[call.url[: self._origin_length]].answered[call.method][status]
-                except KeyError:
-                    pass
-                else:
-                    observe(duration)
-                    return
-            self._record(call, status, error, duration)
+            self._record(self.whole(started, method, url), status, error, duration)
         except Exception:
             _log.exception("spanwise: a finished call could not be recorded.")
 
@@ -213,27 +268,27 @@ class ClientRequests:
         problem = "" if error is None else error_type(error)
         if status is not None and status >= 500:
             problem = problem or str(status)
-        observe = origin.observers.get((call.method, status, problem))
-        if observe is None:
-            observe = self._observer(origin, call, status, problem)
+        observer = origin.observers.get((call.method, status, problem))
+        if observer is None:
+            observer = self._observer(origin, call, status, problem)
         span = call.span
         if problem and not call.is_untraced:
             if span is None and call.context.is_valid and self._sink.exports:
                 span = self._keep_failed(call, duration)
             _note_failure(call, origin.host_label, origin.port_label, problem, duration)
         if span is None:
-            observe(duration)
+            observer.observe(duration)
             return
-        observe(duration, exemplar(span.get_span_context()))
+        observer.observe(duration, exemplar(span.get_span_context()))
         self._end(call, span, origin, status, problem, error)
 
-    def _observer(self, origin: _Origin, call: Call, status: int | None, problem: str) -> Observe:
+    def _observer(self, origin: _Origin, call: Call, status: int | None, problem: str) -> Observer:
         status_text = "" if status is None else str(status)
         child = self._duration.labels(call.method, origin.host_label, origin.port_label, status_text, problem)
-        observe = origin.observers[call.method, status, problem] = observer(child)
+        observer = origin.observers[call.method, status, problem] = observer_of(child)
         if not problem:
-            origin.answered.setdefault(call.method, {})[status] = observe
-        return observe
+            origin.answered.setdefault(call.method, {})[status] = observer
+        return observer
 
     def _keep_failed(self, call: Call, duration: float) -> RecordedSpan:
         context = call.context
@@ -276,7 +331,7 @@ class ClientRequests:
         known = self._origins.get(url[:end])
         if known is None:
             return self._new_origin(url)
-        self._origin_length = end
+        self._last = (url[:end], known.answered)
         return known
 
     def _new_origin(self, url: str) -> _Origin:
@@ -322,6 +377,15 @@ class Call:
 
     def finish(self, status: int | None, error: BaseException | None = None) -> None:
         self.client.finish(self, status, error)
+
+
+def _unsampled(context: Context) -> str:
+    """The traceparent of a request that is not sampled, where nothing else is to be told; empty for another context."""
+    current = context.get(SPAN_KEY)
+    if type(current) is not UnsampledSpan or len(context) > 1:
+        return ""
+    parent = current.get_span_context()
+    return "" if parent.trace_state else traceparent(parent)
 
 
 def _note_failure(call: Call, host: str, port: str, problem: str, duration: float) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from spanwise.http.client import INSIDE_CALL, ClientRequests
+from spanwise.http.client import INSIDE_CALL, Call, ClientRequests
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -13,21 +15,37 @@ if TYPE_CHECKING:
 
 MODULE = "requests.adapters"
 _MARK = "_spanwise_client"
+_MORE = CO_VARARGS | CO_VARKEYWORDS
 _PARAMETERS = ("self", "request", "stream", "timeout", "verify", "cert", "proxies")  # in all of 2.x
+
+
+class _Hooked:
+    """Who handles the calls now; to look it up in the adapter's class would take several times as long."""
+
+    __slots__ = ("client",)
+
+    def __init__(self, client: ClientRequests) -> None:
+        self.client = client
 
 
 def hook(module: Any, client: ClientRequests) -> None:
     """Instruments the imported `requests.adapters`; hooking again only replaces the handler."""
     adapter: type[HTTPAdapter] = module.HTTPAdapter
-    hooked = hasattr(adapter, _MARK)
-    setattr(adapter, _MARK, client)
-    if not hooked:
-        adapter.send = _counted(adapter, _ordinary_headers(module))  # type: ignore[method-assign]
+    hooked: _Hooked | None = getattr(adapter, _MARK, None)
+    if hooked is not None:
+        hooked.client = client
+        return
+    hooked = _Hooked(client)
+    setattr(adapter, _MARK, hooked)
+    original = adapter.send
+    counted = _counted(original, hooked, _ordinary_headers(module)) if _is_known(original) else _any(original, hooked)
+    adapter.send = counted  # type: ignore[method-assign]
 
 
-def _counted(adapter: type[HTTPAdapter], ordinary: Any) -> Callable[..., Response]:
-    original: Callable[..., Response] = adapter.send
-    in_order = _takes_in_order(original)
+def _counted(original: Callable[..., Response], hooked: _Hooked, ordinary: Any) -> Callable[..., Response]:
+    """In as few steps as there can be: named parameters, because passing *args and **kwargs on costs several times as
+    much, and no object for a call that is not sampled."""
+    enter, leave = INSIDE_CALL.set, INSIDE_CALL.reset  # looked up once
 
     def send(
         self: HTTPAdapter,
@@ -37,43 +55,68 @@ def _counted(adapter: type[HTTPAdapter], ordinary: Any) -> Callable[..., Respons
         verify: Any = True,
         cert: Any = None,
         proxies: Any = None,
-        **more: Any,  # of a later version
     ) -> Response:
-        # Named, because passing *args and **kwargs on costs several times as much.
-        client: ClientRequests = getattr(adapter, _MARK)
-        call = client.begin(request.method or "", request.url or "")
-        headers: Any = request.headers
-        if call.traceparent and type(headers) is ordinary:
-            # What `_put` does, in fewer steps.
-            store: dict[str, tuple[str, str]] = headers._store
-            store.pop("tracestate", None)
-            store["traceparent"] = ("traceparent", call.traceparent)
-            if call.others:
-                store.update({name: (name, value) for name, value in call.others.items()})
-        else:
-            _put(call.headers, headers)
-        inside = INSIDE_CALL.set(True)  # urllib3 below must not count it again
+        client = hooked.client
+        method, url, headers = request.method or "", request.url or "", request.headers
+        call = client.start(method, url)
+        if not isinstance(call, str) or type(headers) is not ordinary:
+            call = client.whole(call, method, url)
+            return _through(call, original, self, request, (stream, timeout, verify, cert, proxies), {})
+        # What `_put` and `_through` do, in fewer steps.
+        store: dict[str, tuple[str, str]] = headers._store  # type: ignore[attr-defined]
+        if "tracestate" in store:
+            del store["tracestate"]  # noqa: RUF051 - a pop takes longer, and it is seldom there
+        store["traceparent"] = ("traceparent", call)
+        inside = enter(True)
+        started = perf_counter()
         try:
-            if in_order and not more:
-                response = original(self, request, stream, timeout, verify, cert, proxies)
-            else:
-                arguments = {"stream": stream, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
-                response = original(self, request, **arguments, **more)
+            response = original(self, request, stream, timeout, verify, cert, proxies)
         except BaseException as error:
-            client.finish(call, None, error)
+            client.failed(call, method, url, error, perf_counter() - started)
             raise
         finally:
-            INSIDE_CALL.reset(inside)
-        client.finish(call, response.status_code)
+            leave(inside)
+        client.answered(call, method, url, response.status_code, perf_counter() - started)
         return response
 
     return send
 
 
-def _takes_in_order(send: Any) -> bool:
-    """Whether it takes the parameters of `HTTPAdapter.send` in their order, which another's wrapper need not."""
+def _any(original: Callable[..., Response], hooked: _Hooked) -> Callable[..., Response]:
+    """Of another version, or another's wrapper."""
+
+    def send(self: HTTPAdapter, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        call = hooked.client.begin(request.method or "", request.url or "")
+        return _through(call, original, self, request, args, kwargs)
+
+    return send
+
+
+def _through(
+    call: Call,
+    original: Callable[..., Response],
+    adapter: HTTPAdapter,
+    request: PreparedRequest,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Response:
+    _put(call.headers, request.headers)
+    inside = INSIDE_CALL.set(True)  # urllib3 below must not count it again
+    try:
+        response = original(adapter, request, *args, **kwargs)
+    except BaseException as error:
+        call.finish(None, error)
+        raise
+    finally:
+        INSIDE_CALL.reset(inside)
+    call.finish(response.status_code)
+    return response
+
+
+def _is_known(send: Any) -> bool:
+    """Whether it has the parameters of `HTTPAdapter.send`, in their order."""
     code = getattr(send, "__code__", None)
-    return code is not None and code.co_varnames[: min(code.co_argcount, len(_PARAMETERS))] == _PARAMETERS
+    return code is not None and (code.co_varnames[: code.co_argcount], code.co_flags & _MORE) == (_PARAMETERS, 0)
 
 
 def _ordinary_headers(module: Any) -> type | None:

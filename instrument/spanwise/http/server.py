@@ -25,8 +25,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags, get_current_span
 from prometheus_client import Gauge, Histogram
 
-from spanwise.metrics import Observe, exemplar, observer
 from spanwise.objectives import Counting, objectives_for
+from spanwise.observing import Observe, exemplar, observer_of
 from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
 from spanwise.tracing.b3 import decision
 from spanwise.tracing.current import SPAN_KEY, attach, get_context
@@ -283,7 +283,7 @@ class ServerRequests:
         shown = "HTTP" if method == OTHER_METHOD else method
         name = f"{shown} {route}" if route else shown
         with self._series_lock:
-            series = _Series(observer(self._duration.labels(*key)), name, _counting(route))
+            series = _Series(observer_of(self._duration.labels(*key)).observe, name, _counting(route))
             if len(self._series) < _MAX_SERIES:  # beyond, a route callable is giving out raw paths
                 self._series[key] = series
         return series

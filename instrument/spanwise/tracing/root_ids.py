@@ -19,23 +19,24 @@ _NUMBERS = Struct(f">{_BATCH}Q")
 
 # The last 56 bits of the trace id, and `00-<trace id>-<span id>-02`: random, not sampled.
 Drawn = tuple[int, str]
-_drawn: list[Drawn] = []
+# Those that nobody has taken yet.
+drawn_before: list[Drawn] = []
 
 
 def draw() -> Drawn:
     """Ids that nobody else gets."""
     try:
-        return _drawn.pop()
+        return drawn_before.pop()
     except IndexError:
         drawn = _batch()
         one = drawn.pop()
-        _drawn.extend(drawn)
+        drawn_before.extend(drawn)
         return one
 
 
 def forget() -> None:
     """In a forked child, which would tell the same ids as its parent."""
-    _drawn.clear()
+    drawn_before.clear()
 
 
 def split(header: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.values import MutexValue
 
+from spanwise.observing import forget
 from spanwise.standard import Workers
 from spanwise.workers.snapshot import MergeOf
 
@@ -72,6 +73,8 @@ def _renew(metric: Any, *, zero: bool) -> None:
         value = getattr(metric, field, None)
         if isinstance(value, MutexValue):
             _renew_value(value, zero)
+    if zero:
+        forget(metric)
     for bucket in getattr(metric, "_buckets", ()):
         if isinstance(bucket, MutexValue):
             _renew_value(bucket, zero)
