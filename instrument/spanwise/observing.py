@@ -103,15 +103,11 @@ class Observer:
                 self._count(self._taken())
 
     def settle_unless_busy(self) -> None:
-        """The same on the request path, which waits for nobody: also not for itself, where a finalizer or a signal's
-        handler makes a request while this one counts. The next one will.
+        """The same on the request path, which waits neither for a scrape nor for itself, where a finalizer or a
+        signal's handler makes a request while this one counts. The next one will.
         """
-        lock = self._histogram._sum._lock
-        if lock.acquire(blocking=False):
-            try:
-                self._count(self._taken())
-            finally:
-                lock.release()
+        if not self._histogram._sum._lock.locked():
+            self.settle()
 
     def _count(self, taken: list[float]) -> None:
         histogram = self._histogram
