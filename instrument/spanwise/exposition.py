@@ -117,7 +117,8 @@ class _LiveFamily:
     def histograms(self) -> list[tuple[tuple[str, ...], Any]] | None:
         """Label values and child of each label set of a histogram; None for all else, whose samples must be asked for.
 
-        Read without locks: a child's numbers are floats, which are replaced in one step.
+        Read without locks: a child's numbers are floats, which are replaced in one step. What is counted meanwhile may
+        be in the sum and not yet in its bucket.
         """
         from prometheus_client import Histogram
         from prometheus_client.values import MutexValue

@@ -31,7 +31,11 @@ def observer_of(histogram: Histogram) -> Observer:
     known: Observer | None = getattr(histogram, _MARK, None)
     if known is not None:
         return known
-    return Observer(histogram) if type(histogram._sum) is MutexValue else _OfAnother(histogram)
+    made = Observer(histogram) if type(histogram._sum) is MutexValue else _OfAnother(histogram)
+    first: Observer = vars(histogram).setdefault(_MARK, made)  # of two threads that come at once one is the first
+    if first is made:
+        made.show()
+    return first
 
 
 def incrementer(counter: Counter) -> Callable[[], None]:
@@ -70,14 +74,16 @@ class Observer:
         self.values: list[float] = []
         self.most = _MOST_WAITING
         self._histogram: Any = histogram
-        samples = histogram._child_samples
+
+    def show(self) -> None:
+        """From now on whoever collects the histogram's samples sees what waits."""
+        samples: Callable[[], Iterable[Sample]] = self._histogram._child_samples
 
         def settled() -> Iterable[Sample]:
             self.settle()
             return samples()
 
-        histogram._child_samples = settled  # type: ignore[method-assign]
-        setattr(histogram, _MARK, self)
+        self._histogram._child_samples = settled
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         if exemplar is not None:
@@ -90,16 +96,20 @@ class Observer:
 
     def _observe_with(self, exemplar: dict[str, str], amount: float) -> None:
         histogram = self._histogram
+        lock = histogram._sum._lock  # looked up each time: a forked child gets a new one
+        if lock.locked():  # see `settle_unless_busy`: the value counts, its exemplar does not
+            self.values.append(amount)
+            return
         bucket = histogram._buckets[bisect_left(histogram._upper_bounds, amount)]
-        with histogram._sum._lock:  # looked up each time: a forked child gets a new one
+        with lock:
             histogram._sum._value += amount
             bucket._value += 1.0
             bucket._exemplar = Exemplar(exemplar, amount, time.time())
 
     def settle(self) -> None:
-        """Counts what waits."""
-        if self.values:
-            with self._histogram._sum._lock:
+        """Counts what waits, and waits for whoever is counting."""
+        with self._histogram._sum._lock:
+            if self.values:
                 self._count(self._taken())
 
     def settle_unless_busy(self) -> None:
@@ -140,7 +150,11 @@ class _OfAnother(Observer):
         self._histogram.observe(amount, exemplar)
 
     def settle(self) -> None:
-        for amount in self._taken():
+        while self.values:
+            try:
+                amount = self.values.pop()
+            except IndexError:  # another thread has taken the last
+                return
             self._histogram.observe(amount)
 
     settle_unless_busy = settle

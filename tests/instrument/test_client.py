@@ -215,6 +215,22 @@ def test_a_fault_of_ours_does_not_become_the_call_s(said: list[str], monkeypatch
     assert len(said) == 2
 
 
+def test_nor_does_one_of_counting(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a file of prometheus-client's that cannot be opened."""
+
+    def broken(*_: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("spanwise.observing._MOST_WAITING", 1)
+    pipeline = Pipeline(rate=0.0)
+    for _ in range(3):  # until the server and its series are known
+        call(pipeline)
+    assert said == []
+    monkeypatch.setattr("spanwise.observing.Observer.settle_unless_busy", broken)
+    assert call(pipeline)["traceparent"]
+    assert len(said) == 1
+
+
 class ReadTimeout(Exception):
     pass
 

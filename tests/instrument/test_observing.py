@@ -148,3 +148,22 @@ def test_nothing_is_lost_or_counted_twice_while_others_read(registry: CollectorR
     assert registry.get_sample_value("took_seconds_count") == 20_000
     assert registry.get_sample_value("took_seconds_sum") == 5000
     assert len(counts) > 2
+
+
+def test_a_sampled_value_waits_for_nobody_either(registry: CollectorRegistry, took: Histogram) -> None:
+    observer = observing.observer_of(took)
+    with took._sum._lock:
+        observer.observe(1.0, {"trace_id": "ab"})
+    assert registry.get_sample_value("took_seconds_count") == 1
+
+
+def test_of_two_that_come_first_at_once_both_get_the_same(took: Histogram, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(observing.Observer):
+        def __init__(self, histogram: Histogram) -> None:
+            super().__init__(histogram)
+            monkeypatch.undo()
+            self.overtaking = observing.observer_of(histogram)
+
+    monkeypatch.setattr(observing, "Observer", Late)
+    assert observing.observer_of(took) is vars(took)[observing._MARK]
+    assert type(vars(took)[observing._MARK]) is observing.Observer

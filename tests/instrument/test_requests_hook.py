@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import requests
 import requests.adapters
-from opentelemetry.trace import StatusCode, use_span
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import StatusCode, set_span_in_context, use_span
 
 from spanwise.http import requests as integration
 from spanwise.tracing.spans import UnsampledSpan
@@ -246,3 +247,47 @@ def test_a_request_s_whole_way_is_measured(sink: CollectorSink, pipeline: Pipeli
     requests.get(sink.url, timeout=5)
     (took,) = [sample.value for sample in pipeline.samples(f"{CLIENT_DURATION}_sum")]
     assert 0.2 <= took < 5
+
+
+def test_an_error_is_kept_below_the_span_that_was_current_when_the_call_began(pipeline: Pipeline) -> None:
+    """Not below one that a generator of the body has left open."""
+    current, left_open = UnsampledSpan(5, None), UnsampledSpan(6, None)
+
+    class Leaves(requests.adapters.HTTPAdapter):
+        def get_connection_with_tls_context(self, *given: Any, **named: Any) -> Any:
+            attach(set_span_in_context(left_open))
+            raise requests.ConnectionError("reset")
+
+    session = requests.Session()
+    session.mount("http://", Leaves())
+    for expected in (current.get_span_context(), None):
+        token = attach(set_span_in_context(current) if expected else Context())
+        with pytest.raises(requests.ConnectionError):
+            session.get("http://nowhere.invalid/", timeout=5)
+        detach(token)
+        assert pipeline.spans[-1].parent == expected
+        assert pipeline.spans[-1].context.trace_id != left_open.get_span_context().trace_id
+
+
+def _later(self: Any, request: Any, stream: Any = False, timeout: Any = None, verify: Any = True, cert: Any = None,
+           proxies: Any = None, *, later: Any = None) -> requests.Response:  # fmt: skip
+    return _answered(later)
+
+
+def _with_a_default(self: Any, request: Any, stream: Any = False, timeout: Any = 10, verify: Any = True,
+                    cert: Any = None, proxies: Any = None) -> requests.Response:  # fmt: skip
+    return _answered(timeout)
+
+
+def _answered(reason: Any) -> requests.Response:
+    response = requests.Response()
+    response.status_code, response.reason = 200, reason
+    return response
+
+
+@pytest.mark.parametrize(("send", "given", "reason"), [(_later, {"later": 4}, 4), (_with_a_default, {}, 10)])
+def test_what_only_resembles_the_known_one_gets_what_was_given(send: Any, given: Any, reason: Any) -> None:
+    adapter = type("HTTPAdapter", (), {"send": send})
+    integration.hook(SimpleNamespace(HTTPAdapter=adapter), Pipeline(rate=0.0).client)
+    request = requests.Request("GET", "http://nowhere.invalid/").prepare()
+    assert adapter().send(request, **given).reason == reason

@@ -1,7 +1,8 @@
 """What happens to every HTTP request a service makes, whatever its client library.
 
-The hook of a library calls `ClientRequests.begin`, adds `Call.headers` to the request, and then `Call.finish`. The span
-of an unsampled call is not made at all: the current (server) span's context is passed on instead.
+The hook of a library calls `ClientRequests.begin`, adds `Call.headers` to the request, and then `Call.finish`; that of
+`requests` goes a shorter way (`start`, `answered`, `failed`). The span of an unsampled call is not made at all: the
+current (server) span's context is passed on instead.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from spanwise.observing import Observer, exemplar, observer_of
 from spanwise.redaction import Redaction
 from spanwise.standard import KNOWN_METHODS, OTHER_METHOD
 from spanwise.tracing.current import SPAN_KEY, get_context
-from spanwise.tracing.root_ids import Drawn, draw, drawn_before, split
+from spanwise.tracing.root_ids import Drawn, draw, drawn_before, is_root, split
 from spanwise.tracing.sampling import HeadSampling, kept
 from spanwise.tracing.spans import (
     RecordedSpan,
@@ -50,6 +51,7 @@ _BAGGAGE = W3CBaggagePropagator()
 # Whether this code runs on behalf of a call that is counted already: for libraries that others are built on.
 INSIDE_CALL: ContextVar[bool] = ContextVar("spanwise_inside_call", default=False)
 _NO_HEADERS: dict[str, str] = {}  # never changed
+_NOT_RECORDED = "spanwise: a finished call could not be recorded."
 _log = logging.getLogger("spanwise")
 
 
@@ -147,12 +149,7 @@ class ClientRequests:
         """The call of which `start` made no more than its traceparent."""
         call = self._call(method, url)
         call.traceparent = header
-        context = get_context()
-        current: Any = context.get(SPAN_KEY) if context else None
-        if type(current) is UnsampledSpan:
-            call.parent = current.get_span_context()
-        else:
-            call.root = header
+        call.root = header if is_root(header) else ""
         call.started = perf_counter()
         return call
 
@@ -230,19 +227,21 @@ class ClientRequests:
 
     def answered(self, started: str | Call, method: str, url: str, status: int | None, duration: float) -> None:
         """Records a call that is not sampled. Never raises."""
-        base, series = self._last
-        if url.startswith(base):
-            try:
+        try:
+            base, series = self._last
+            if url.startswith(base):
                 observer = series[method][status]
-            except KeyError:
-                pass
-            else:
                 # What `observe` does, in fewer steps.
                 values = observer.values
                 values.append(duration)
                 if len(values) >= observer.most:
                     observer.settle_unless_busy()
                 return
+        except KeyError:
+            pass
+        except Exception:
+            _log.exception(_NOT_RECORDED)
+            return
         self._recorded(started, method, url, status, None, duration)
 
     def failed(self, started: str | Call, method: str, url: str, error: BaseException, duration: float) -> None:
@@ -261,7 +260,7 @@ class ClientRequests:
         try:
             self._record(self.whole(started, method, url), status, error, duration)
         except Exception:
-            _log.exception("spanwise: a finished call could not be recorded.")
+            _log.exception(_NOT_RECORDED)
 
     def _record(self, call: Call, status: int | None, error: BaseException | None, duration: float) -> None:
         origin = self._origin(call.url)
@@ -348,7 +347,7 @@ class ClientRequests:
 
 
 class Call:
-    """One call in flight, made by `ClientRequests.begin`, which sets every attribute: a constructor takes longer."""
+    """One call in flight, made by `ClientRequests`, which sets every attribute: a constructor takes longer."""
 
     __slots__ = ("client", "is_untraced", "method", "others", "parent", "root", "span", "started", "traceparent", "url")
 
@@ -371,8 +370,9 @@ class Call:
     @property
     def context(self) -> SpanContext:
         """What the callee is told."""
-        if self.root and self.parent is INVALID_SPAN_CONTEXT:
-            self.parent = SpanContext(*split(self.root), False, trace_flags(RANDOM))
+        if self.parent is INVALID_SPAN_CONTEXT and self.traceparent:
+            flags = trace_flags(int(self.traceparent[-2:], 16))
+            self.parent = SpanContext(*split(self.traceparent), False, flags)
         return self.parent
 
     def finish(self, status: int | None, error: BaseException | None = None) -> None:

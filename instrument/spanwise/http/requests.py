@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 from time import perf_counter
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from spanwise.http.client import INSIDE_CALL, Call, ClientRequests
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 MODULE = "requests.adapters"
 _MARK = "_spanwise_client"
-_MORE = CO_VARARGS | CO_VARKEYWORDS
-_PARAMETERS = ("self", "request", "stream", "timeout", "verify", "cert", "proxies")  # in all of 2.x
+# Of `HTTPAdapter.send` in all of 2.x.
+_PARAMETERS = ("self", "request", "stream", "timeout", "verify", "cert", "proxies")
+_DEFAULTS = (False, None, True, None, None)
 
 
 class _Hooked:
@@ -114,9 +116,12 @@ def _through(
 
 
 def _is_known(send: Any) -> bool:
-    """Whether it has the parameters of `HTTPAdapter.send`, in their order."""
-    code = getattr(send, "__code__", None)
-    return code is not None and (code.co_varnames[: code.co_argcount], code.co_flags & _MORE) == (_PARAMETERS, 0)
+    """Whether it has the parameters of `HTTPAdapter.send`, in their order, and no more."""
+    if type(send) is not FunctionType or send.__defaults__ != _DEFAULTS:
+        return False
+    code = send.__code__
+    others = code.co_kwonlyargcount or code.co_posonlyargcount or code.co_flags & (CO_VARARGS | CO_VARKEYWORDS)
+    return not others and code.co_varnames[: code.co_argcount] == _PARAMETERS
 
 
 def _ordinary_headers(module: Any) -> type | None:

@@ -39,6 +39,11 @@ def forget() -> None:
     drawn_before.clear()
 
 
+def is_root(header: str) -> bool:
+    """Whether the ids that it tells were drawn here: those of a span below another have nothing in common."""
+    return header[19:35] == header[36:52]
+
+
 def split(header: str) -> tuple[int, int]:
     """The trace id and the span id that it tells."""
     _, trace_id, span_id, _ = header.split("-")
